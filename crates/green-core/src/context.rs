@@ -1,0 +1,127 @@
+//! The context switch: the only module that names the `context` crate.
+//!
+//! A suspended stack looks like this on x86-64 (addresses grow upwards; the layout is `context`'s, kept here so that
+//! a debugger's view makes sense):
+//!
+//! ```text
+//!              stack bottom + guard page
+//!   0x38 ┬──┐  …
+//!        │  │  return address into `switch`            0x38
+//!        │  │  rbp, rbx, r15, r14, r13, r12            0x08..0x30
+//!        │  │  x87 control word                        0x04
+//!        └──┘  mxcsr                                   0x00   ← the pointer that a `Slot` holds
+//!              …
+//!              frames of the suspended green thread
+//!              stack top (coloured, 16-byte aligned)
+//! ```
+//!
+//! `switch(from, to)` takes the pointer out of `to`, jumps to it and passes the address of `from`. The first thing
+//! that the other side does, in [`land`], is to store the pointer of the stack that was left into that `from`. So a
+//! slot is filled exactly while its stack is suspended, and emptied by the switch that resumes it: resuming twice
+//! finds an empty slot and panics instead of running a stack twice.
+//!
+//! Restoring MXCSR is slow (60 ns against 4 ns) when its value changes. [`calm_float_flags`] presets the six sticky
+//! exception flags on every hub's OS thread, and contexts inherit them, so that arithmetic never makes a difference.
+//! Rust code cannot observe these flags.
+
+use std::cell::Cell;
+use std::fmt;
+
+use context::{Context, Transfer};
+
+use crate::stack::Stack;
+
+/// Where the context of a suspended stack is kept; empty while that stack runs.
+pub(crate) struct Slot(Cell<Option<Context>>);
+
+impl Slot {
+    pub(crate) const fn empty() -> Self {
+        Self(Cell::new(None))
+    }
+
+    /// Forgets the context: its stack will never run again (I8: the stack is leaked by whoever calls this).
+    pub(crate) fn forget(&self) {
+        self.0.set(None);
+    }
+
+    /// Returns true while a suspended context is kept here.
+    pub(crate) fn is_filled(&self) -> bool {
+        let context = self.0.take();
+        let filled = context.is_some();
+        self.0.set(context);
+        filled
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("filled", &self.is_filled()).finish()
+    }
+}
+
+/// What runs on a fresh stack after the first switch to it.
+pub(crate) trait Entry {
+    /// Runs to the end of the stack's life, which is a switch away that nobody answers.
+    fn run() -> !;
+}
+
+/// Stores the context that was left into the slot whose address travelled with the switch.
+#[inline(always)]
+fn land(transfer: Transfer) {
+    let from = transfer.data as *const Slot;
+    // SAFETY: `switch` passed the address of a `Slot` that its caller keeps alive until the switch has landed, on
+    // this same OS thread (I2), so nobody else touches the cell.
+    let from = unsafe { &*from };
+    from.0.set(Some(transfer.context));
+}
+
+extern "C" fn enter<E: Entry>(transfer: Transfer) -> ! {
+    land(transfer);
+    E::run()
+}
+
+/// Prepares `slot` so that the first switch to it calls `E::run` on `stack`.
+///
+/// # Safety
+///
+/// `stack` must stay mapped and unused by anything else until `E::run` has made its last switch, or for ever (I8).
+pub(crate) unsafe fn prepare<E: Entry>(slot: &Slot, stack: &Stack) {
+    // `context` wants its own description of a stack: top and bottom addresses.
+    // SAFETY: top and bottom delimit the mapped slot that the caller keeps for this context.
+    let span = unsafe { context::stack::Stack::new(stack.top().cast(), stack.bottom().cast()) };
+    // SAFETY: the caller promises that the stack outlives the context (I8), and `enter` never returns.
+    let context = unsafe { Context::new(&span, enter::<E>) };
+    slot.0.set(Some(context));
+}
+
+/// Saves the running stack in `from` and resumes the one kept in `to`; returns when something resumes `from`.
+///
+/// # Safety
+///
+/// Both slots belong to this OS thread (I2), `from` is empty and stays alive until the switch has landed, the stack
+/// kept in `to` is alive, and no lock guard or borrow of a thread-local is held across the call (I10).
+///
+/// # Panics
+///
+/// Panics if `to` is empty, which means that its stack runs already or was never prepared.
+#[inline(always)]
+pub(crate) unsafe fn switch(from: &Slot, to: &Slot) {
+    let target = to.0.take().expect("a switch goes to a suspended context");
+    // SAFETY: the context was stored by `prepare` or `land`, was taken out just now and so is resumed only once.
+    let transfer = unsafe { target.resume(std::ptr::from_ref(from) as usize) };
+    land(transfer);
+}
+
+/// Presets the sticky floating-point flags of this OS thread; see the module's text.
+pub(crate) fn calm_float_flags() {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // All exceptions masked, as at program start, and all six sticky flags raised.
+        let flags: u32 = 0x1fbf;
+        // SAFETY: `ldmxcsr` reads four bytes; the value keeps every exception masked, so that only the status flags
+        // change, which no Rust operation reads.
+        unsafe {
+            std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const flags, options(nostack, readonly));
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The one thread-local: this OS thread's hub, made on first use (I1).
+//!
+//! `CURRENT` is a const-initialised pointer without a destructor, so that it can be read at any time: in other
+//! destructors, in the overflow handler, after a fork. A second thread-local, `GUARD`, has the destructor that closes the hub
+//! when the OS thread ends. Hubs are leaked and pooled, never freed, so the pointer is never dangling; a hub that has
+//! been closed serves the next OS thread.
+//!
+//! A call that needs a hub after `GUARD` has run (in a later TLS destructor) gets a fresh one, guarded by `LATE_GUARD`, and
+//! whatever comes after that one leaks its hub.
+
+use std::cell::Cell;
+use std::ptr;
+
+use parking_lot::Mutex;
+
+use crate::hub::{Hub, Kind};
+use crate::identity::Identity;
+use std::sync::Arc;
+
+thread_local! {
+    static CURRENT: Cell<*const Hub> = const { Cell::new(ptr::null()) };
+    static GUARD: Guard = const { Guard };
+    static LATE_GUARD: Guard = const { Guard };
+}
+
+/// Closes the OS thread's hub when the OS thread ends.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(hub) = existing() {
+            hub.close();
+            CURRENT.set(ptr::null());
+            CLOSED.lock().push(Pooled(hub));
+        }
+    }
+}
+
+/// A closed hub on its way to the next OS thread.
+struct Pooled(&'static Hub);
+
+// SAFETY: a closed hub holds no green thread that can run, no borrow and no thread-local state of the OS thread that
+// closed it; the lock around the pool orders the two owners' accesses.
+unsafe impl Send for Pooled {}
+
+static CLOSED: Mutex<Vec<Pooled>> = Mutex::new(Vec::new());
+
+/// Returns this OS thread's hub if it has one.
+#[inline(always)]
+pub(crate) fn existing() -> Option<&'static Hub> {
+    let hub = CURRENT.get();
+    // SAFETY: the pointer is null or leads to a leaked hub that belongs to this OS thread until its guard runs.
+    unsafe { hub.as_ref() }
+}
+
+/// Returns this OS thread's hub, making it on first use.
+#[inline(always)]
+pub(crate) fn hub() -> &'static Hub {
+    match existing() {
+        Some(hub) => hub,
+        None => make(Kind::Root, None),
+    }
+}
+
+/// Makes this OS thread's hub. `identity` is that of the root, if somebody else has made it up already.
+#[cold]
+#[inline(never)]
+pub(crate) fn make(kind: Kind, identity: Option<Arc<Identity>>) -> &'static Hub {
+    debug_assert!(existing().is_none(), "an OS thread has one hub");
+    let pooled = CLOSED.lock().pop();
+    let hub = pooled.map_or_else(|| Box::leak(Box::new(Hub::new())) as &'static Hub, |pooled| pooled.0);
+    CURRENT.set(hub);
+    // Touching a guard registers its destructor; in a late TLS destructor the first is gone already.
+    if GUARD.try_with(|_| ()).is_err() {
+        let _ = LATE_GUARD.try_with(|_| ());
+    }
+    hub.open(kind, identity);
+    hub
+}

@@ -1,0 +1,92 @@
+//! The end of an OS thread that had a hub (I15).
+//!
+//! The root's thread-locals are destroyed first, while the hub still works. Then whatever else is on this hub can never
+//! run again: unstarted green threads are dropped, started ones are leaked with their stacks, and everybody who waits
+//! for either learns it. The wake-ups that the leaked ones had taken, or were queued for, go to the next in line. The hub itself, its
+//! records, its poll and its eventfd go to a pool for the next OS thread; registrations that sockets still have here
+//! are valid on it.
+
+use super::Hub;
+use crate::record::State;
+use crate::run_queue::Runnable;
+use crate::spawn::Abandoned;
+use crate::spawn::unstarted::Unstarted;
+use crate::timer::Timers;
+use crate::{greenlet, local};
+
+impl Hub {
+    /// Closes the hub: the OS thread ends.
+    pub(crate) fn close(&self) {
+        if self.is_worker() || self.is_in_forked_child() {
+            return;
+        }
+        let root = self.current();
+        if !root.is_root.get() {
+            // The OS thread is torn down from a green thread's stack (`pthread_exit`, or exit in the middle): nothing
+            // of it can be used again.
+            return;
+        }
+        root.exiting.set(true);
+        greenlet::on_thread_exit(root);
+        local::destroy(&root.locals);
+        root.no_switch.set(1);
+        self.drop_unstarted();
+        self.leak_started();
+        // Dropping closures may have sent or queued more; the messages that stay are for generations that have ended.
+        self.drain_inbox();
+        self.drop_unstarted();
+        self.timers.replace(Timers::new());
+        drop(self.alternate_stack.take());
+        self.live.set(0);
+        root.is_root.set(false);
+        self.retire(root);
+        // The next OS thread gets a loop of its own: this one's frames may have kept this OS thread's addresses.
+        self.loop_record.slot.forget();
+        if let Some(stack) = self.loop_stack.take() {
+            self.stacks.give(stack);
+        }
+        self.stacks.trim();
+        self.current.set(self.loop_record);
+    }
+
+    fn is_in_forked_child(&self) -> bool {
+        self.fork.get() != crate::sys::fork_generation()
+    }
+
+    fn drop_unstarted(&self) {
+        for runnable in self.run_queue.take_all() {
+            if let Runnable::StartLocal(unstarted) = runnable {
+                abandon(*unstarted);
+            }
+        }
+        let shared = std::mem::take(&mut *self.shared.unstarted().lock());
+        shared.into_iter().for_each(abandon);
+    }
+
+    fn leak_started(&self) {
+        let mut leaked = Vec::new();
+        self.records.for_each_live(|record| {
+            let suspended = matches!(record.state.get(), State::Parked | State::Runnable);
+            if suspended && !std::ptr::eq(record, self.loop_record) {
+                leaked.push(record);
+            }
+        });
+        for record in leaked {
+            record.state.set(State::Leaked);
+            record.end_generation();
+            record.node.abandon();
+            record.slot.forget();
+            // The stack stays mapped for ever: somebody's scope may borrow from it (I8).
+            std::mem::forget(record.stack.take());
+            if let Some(task) = record.task.take() {
+                task.abandon(Box::new(Abandoned));
+                task.complete();
+            }
+        }
+    }
+}
+
+fn abandon(unstarted: Unstarted) {
+    unstarted.task.abandon(Box::new(Abandoned));
+    unstarted.task.complete();
+}

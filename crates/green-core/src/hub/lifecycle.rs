@@ -1,0 +1,170 @@
+//! The start and the end of a green thread on its hub.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::Hub;
+use crate::context::{self, Entry};
+use crate::record::{Record, State};
+use crate::run_queue::Runnable;
+use crate::spawn::unstarted::{Task, Unstarted};
+use crate::stack::Stack;
+use crate::unpark::Unparker;
+use crate::{current, greenlet, kill, local};
+
+/// The loop of a hub that has the user's stack for a root.
+pub(super) struct LoopStart;
+
+impl Entry for LoopStart {
+    fn run() -> ! {
+        let hub = current::hub();
+        hub.arrive();
+        hub.run_loop()
+    }
+}
+
+/// A green thread's stack: it runs one green thread after the other for as long as the next in turn fits it.
+struct GreenThreadStart;
+
+impl Entry for GreenThreadStart {
+    fn run() -> ! {
+        let hub = current::hub();
+        hub.arrive();
+        loop {
+            let record = hub.current();
+            hub.run_body(record);
+            hub.finish(record);
+        }
+    }
+}
+
+impl Hub {
+    /// Gives an unstarted green thread a stack and a record; returns none if no stack can be had.
+    pub(super) fn start(
+        &self,
+        unstarted: Unstarted,
+        here: Option<&mut Option<Stack>>,
+    ) -> Option<&'static Record> {
+        let Unstarted { task, credit, .. } = unstarted;
+        let reused = here.and_then(|here| here.take_if(|stack| stack.size() == credit.size()));
+        let fresh = reused.is_none();
+        let stack = match reused {
+            Some(stack) => {
+                self.stacks.release(credit);
+                stack
+            }
+            None => match self.stacks.take(credit) {
+                Ok(stack) => stack,
+                Err(error) => {
+                    // Its closure is dropped by the loop: a destructor must not run on the stack that parks here.
+                    self.unstartable.borrow_mut().push((task, error));
+                    return None;
+                }
+            },
+        };
+        let record = self.records.take(self.shared);
+        if fresh {
+            // SAFETY: the record keeps the stack until its green thread has finished (I8), and if it never does the
+            // record is never freed.
+            unsafe { context::prepare::<GreenThreadStart>(&record.slot, &stack) };
+        }
+        record.stack.set(Some(stack));
+        let identity = Arc::clone(task.identity());
+        if !identity.start(Unparker::of(record)) {
+            record.interrupts.set_killed();
+        }
+        record.identity.set(Some(identity));
+        record.task.set(Some(task));
+        Some(record)
+    }
+
+    /// Runs a green thread from its closure to its last destructor. Never unwinds.
+    fn run_body(&self, record: &'static Record) {
+        let task = record.task.take().expect("a started green thread has a task");
+        record.task.set(Some(Arc::clone(&task)));
+        if record.interrupts.is_pending() {
+            // Killed before its start: the closure never runs, and is dropped here, on a stack of its own.
+            record.exiting.set(true);
+            task.abandon(Box::new(kill::Killed));
+        } else {
+            task.run();
+        }
+        record.exiting.set(true);
+        greenlet::on_thread_exit(record);
+        local::destroy(&record.locals);
+        // From here on joiners may run; what is left is this hub's own affair.
+        task.complete();
+        drop(record.task.take());
+        // The last owner of a detached result drops it here, still as this green thread.
+        abort_on_unwind(move || drop(task));
+    }
+
+    /// Ends a root that stands for a spawned green thread (`GREEN=off`), whose body has run.
+    pub(crate) fn finish_root(&self, task: Arc<dyn Task>) {
+        let record = self.current();
+        record.exiting.set(true);
+        greenlet::on_thread_exit(record);
+        local::destroy(&record.locals);
+        task.complete();
+        abort_on_unwind(move || drop(task));
+        record.exiting.set(false);
+    }
+
+    /// Ends the green thread whose body has run: either takes the next in turn onto this stack and returns, or
+    /// switches away for good.
+    fn finish(&self, record: &'static Record) {
+        let mut stack = record.stack.take();
+        self.retire(record);
+        self.live.set(self.live.get() - 1);
+        while self.run_queue.spend() {
+            let Some(runnable) = self.run_queue.pop() else { break };
+            let resumed = matches!(runnable, Runnable::Resume(_));
+            let Some(next) = self.ready(runnable, Some(&mut stack)) else { continue };
+            if stack.is_none() && !resumed {
+                next.state.set(State::Running);
+                self.current.set(next);
+                return;
+            }
+            self.leave(stack, next);
+        }
+        self.prepare_loop();
+        self.leave(stack, self.loop_record);
+    }
+
+    /// Leaves a finishing stack for the last time.
+    fn leave(&self, stack: Option<Stack>, next: &'static Record) -> ! {
+        self.set_finished_stack(stack.expect("a green thread that finishes here stands on its stack"));
+        self.scrap.forget();
+        self.switch_to(&self.scrap, next);
+        unreachable!("nobody resumes a finished green thread")
+    }
+
+    /// Empties a record for its next user; every unparker of the ended green thread becomes void.
+    pub(super) fn retire(&self, record: &'static Record) {
+        record.end_generation();
+        record.notified.set(false);
+        record.exiting.set(false);
+        record.shield.set(0);
+        record.no_switch.set(0);
+        record.interrupts.clear();
+        record.identity.set(None);
+        record.greenlets.set(None);
+        self.records.give(record);
+    }
+}
+
+/// Runs `f`; a panic in it ends the process, as std's does when a thread's result panics on drop.
+fn abort_on_unwind(f: impl FnOnce()) {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                let _ = std::io::stderr().write_all(b"fatal runtime error: thread result panicked on drop, aborting\n");
+                std::process::abort();
+            }
+        }
+    }
+    let bomb = Bomb;
+    f();
+    std::mem::forget(bomb);
+}

@@ -1,0 +1,405 @@
+//! The hub: the scheduler of one OS thread.
+//!
+//! # How it turns
+//!
+//! Every OS thread that blocks through `green` has a hub. On a worker the OS thread's own stack is the loop; elsewhere
+//! it is the *root* green thread, and the loop gets a stack of its own when the first other green thread appears.
+//!
+//! A green thread that parks hands off straight to the next runnable one: one context switch, no loop in between. Each
+//! hand-off spends a budget; when it is gone, or nobody is runnable, the loop runs:
+//!
+//! ```text
+//!            ┌───────────────────────────── loop ─────────────────────────────┐
+//!            │ pass: clock → inbox → due timers → epoll(0) if it is time       │
+//!            │ runnable?  ── yes ─→ switch to it ──→ … hand-offs … ─→ back here │
+//!            │    no: take unstarted green threads of other workers            │
+//!            │    none: announce the sleep, look once more, sleep               │
+//!            └─────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool ([`Hub::arrive`]),
+//! because nobody can free the stack that it stands on. If the next in turn is an unstarted green thread with the same
+//! stack size, it runs on the finishing stack without a switch at all.
+//!
+//! # Waiting in place
+//!
+//! A root with no green thread beside it, a green thread inside `no_switch`, and the loop itself (should a destructor
+//! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
+//! comes ([`sleep`]).
+//!
+//! # What was rejected
+//!
+//! Running the loop on the parking green thread's stack saves two switches in 64 and costs every green thread the
+//! loop's stack depth. A clock reading per hand-off (19 ns) costs more than the hand-off. Moving started green threads between hubs is
+//! what I2 forbids.
+
+mod close;
+#[expect(unsafe_code, reason = "prepares the stacks of green threads")]
+mod lifecycle;
+pub(crate) mod shared;
+mod sleep;
+#[expect(unsafe_code, reason = "switches between the stacks of green threads")]
+mod turn;
+pub(crate) mod workers;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crate::context::{self, Slot};
+use crate::identity::Identity;
+use crate::panic_count;
+use crate::reactor::Reactor;
+use crate::record::{Record, Records, State};
+use crate::run_queue::{RunQueue, Runnable};
+use crate::spawn::unstarted::{Task, Unstarted};
+use crate::spawn::{ids, naming};
+use crate::stack::{Stack, StackPool};
+use crate::sys;
+use crate::timer::{TimerKey, Timers};
+use crate::unpark::{Outcome, Unparker, WaitReason};
+use crate::{current, kill};
+use shared::Shared;
+use std::num::NonZeroU64;
+use std::time::Instant;
+
+/// Whose stack the OS thread's own is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Ours: it is the loop, and the OS thread never ends.
+    Worker,
+    /// The user's: it is the root green thread.
+    Root,
+}
+
+/// What a timer does when it is due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TimerEvent {
+    /// Ends a park with `TimedOut`.
+    Wake(Unparker),
+    /// Makes an alarm pending.
+    Alarm(Unparker, u64),
+}
+
+/// The scheduler of one OS thread; every method is called on that OS thread.
+pub(crate) struct Hub {
+    shared: &'static Shared,
+    kind: Cell<Kind>,
+    current: Cell<&'static Record>,
+    /// The loop's own record: it waits in place if something that it calls parks.
+    loop_record: &'static Record,
+    loop_stack: Cell<Option<Stack>>,
+    /// Where a finishing stack's context goes, never to be resumed.
+    scrap: Slot,
+    /// The stack of whoever finished last; see [`Hub::arrive`].
+    finished: Cell<Option<Stack>>,
+    run_queue: RunQueue,
+    timers: RefCell<Timers<TimerEvent>>,
+    reactor: Reactor,
+    stacks: StackPool,
+    records: Records,
+    /// Green threads of this hub, started or queued to start here, roots aside.
+    live: Cell<usize>,
+    /// Unstarted green threads that no stack could be had for, with the reason.
+    unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
+    /// True while this worker is the one that searches; see `workers.rs`.
+    searcher: Cell<bool>,
+    /// The clock at the last pass, in ticks.
+    now: Cell<u64>,
+    polled: Cell<u64>,
+    alarms: Cell<u64>,
+    io_budget: Cell<u32>,
+    /// True from a successful `accept` to the next spawn of that green thread: placement asks for it.
+    accepted: Cell<Option<Unparker>>,
+    alternate_stack: Cell<Option<sys::AlternateStack>>,
+    fork: Cell<u32>,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        let shared: &'static Shared = Box::leak(Box::new(Shared::new()));
+        let records = Records::new();
+        let loop_record = records.take(shared);
+        loop_record.no_switch.set(1);
+        loop_record.exiting.set(true);
+        Self {
+            shared,
+            kind: Cell::new(Kind::Root),
+            current: Cell::new(loop_record),
+            loop_record,
+            loop_stack: Cell::new(None),
+            scrap: Slot::empty(),
+            finished: Cell::new(None),
+            run_queue: RunQueue::new(),
+            timers: RefCell::new(Timers::new()),
+            reactor: Reactor::new(),
+            stacks: StackPool::new(),
+            records,
+            live: Cell::new(0),
+            unstartable: RefCell::new(Vec::new()),
+            searcher: Cell::new(false),
+            now: Cell::new(0),
+            polled: Cell::new(0),
+            alarms: Cell::new(0),
+            io_budget: Cell::new(crate::run_queue::BUDGET),
+            accepted: Cell::new(None),
+            alternate_stack: Cell::new(None),
+            fork: Cell::new(0),
+        }
+    }
+
+    /// Takes the hub into use on this OS thread.
+    pub(crate) fn open(&self, kind: Kind, identity: Option<Arc<Identity>>) {
+        sys::install_fork_guard();
+        if sys::install_overflow_handler(with_current_name).is_ok()
+            && let Ok(stack) = sys::install_alternate_stack()
+        {
+            // Without them an overflow still ends the process, by an unexplained signal.
+            self.alternate_stack.set(Some(stack));
+        }
+        naming::install();
+        context::calm_float_flags();
+        self.kind.set(kind);
+        self.fork.set(sys::fork_generation());
+        self.loop_record.state.set(State::Running);
+        let name = Some("green hub".into());
+        self.loop_record.identity.set(Some(Arc::new(Identity::new(ids::next(), name))));
+        self.current.set(self.loop_record);
+        if kind == Kind::Root {
+            let root = self.records.take(self.shared);
+            root.is_root.set(true);
+            root.state.set(State::Running);
+            let identity = identity.unwrap_or_else(|| {
+                let name = std::thread::current().name().map(Into::into);
+                Arc::new(Identity::new(ids::next(), name))
+            });
+            if !identity.start(Unparker::of(root)) {
+                root.interrupts.set_killed();
+            }
+            root.identity.set(Some(identity));
+            self.current.set(root);
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &'static Shared {
+        self.shared
+    }
+
+    pub(crate) fn is_worker(&self) -> bool {
+        self.kind.get() == Kind::Worker
+    }
+
+    /// Returns the record of whoever runs now.
+    #[inline(always)]
+    pub(crate) fn current(&self) -> &'static Record {
+        self.current.get()
+    }
+
+    pub(crate) fn stacks(&self) -> &StackPool {
+        &self.stacks
+    }
+
+    pub(crate) fn reactor(&self) -> &Reactor {
+        &self.reactor
+    }
+
+    #[inline(always)]
+    pub(crate) fn owns(&self, record: &Record) -> bool {
+        std::ptr::eq(self.shared, record.shared())
+    }
+
+    pub(crate) fn with_identity<R>(&self, f: impl FnOnce(&Identity) -> R) -> R {
+        let record = self.current();
+        let identity = record.identity.take().expect("whoever runs has an identity");
+        let result = f(&identity);
+        record.identity.set(Some(identity));
+        result
+    }
+
+    pub(crate) fn current_id(&self) -> NonZeroU64 {
+        self.with_identity(Identity::id)
+    }
+
+    /// Returns true if the running green thread may give other OS threads a borrow of its stack (I15).
+    pub(crate) fn may_lend(&self) -> bool {
+        self.is_worker() || self.current().is_root.get()
+    }
+
+    /// Returns a number for an alarm, unique on this hub.
+    pub(crate) fn next_alarm(&self) -> u64 {
+        self.alarms.set(self.alarms.get() + 1);
+        self.alarms.get()
+    }
+
+    pub(crate) fn add_timer(&self, deadline: u64, event: TimerEvent) -> TimerKey {
+        self.timers.borrow_mut().insert(deadline, event)
+    }
+
+    pub(crate) fn cancel_timer(&self, key: TimerKey) {
+        self.timers.borrow_mut().cancel(key);
+    }
+
+    /// Notes that the running green thread has accepted a connection; see [`take_accepted`](Self::take_accepted).
+    pub(crate) fn note_accept(&self) {
+        self.accepted.set(Some(Unparker::of(self.current())));
+    }
+
+    /// Returns true once if the running green thread has accepted a connection since its last spawn.
+    pub(crate) fn take_accepted(&self) -> bool {
+        let current = self.current();
+        match self.accepted.take() {
+            Some(acceptor) => std::ptr::eq(acceptor.record(), current) && acceptor.live().is_some(),
+            None => false,
+        }
+    }
+
+    /// Spends one successful I/O call; returns false when it is time to let the others run.
+    pub(crate) fn spend_io(&self) -> bool {
+        let left = self.io_budget.get();
+        self.io_budget.set(left.checked_sub(1).unwrap_or(crate::run_queue::BUDGET));
+        left != 0
+    }
+
+    /// Wakes a green thread of this hub.
+    #[inline]
+    pub(crate) fn unpark_local(&self, record: &'static Record, generation: u32) {
+        if record.generation() != generation {
+            return;
+        }
+        if record.state.get() == State::Parked {
+            self.make_runnable(record, Outcome::Unparked);
+        } else {
+            record.notified.set(true);
+        }
+    }
+
+    /// Makes a kill pending, and wakes its green thread if it can be delivered now.
+    pub(crate) fn kill_local(&self, target: Unparker) {
+        if let Some(record) = target.live() {
+            record.interrupts.set_killed();
+            self.interrupt(record);
+        }
+    }
+
+    /// Wakes a parked green thread for which something is deliverable.
+    fn interrupt(&self, record: &'static Record) {
+        if record.state.get() == State::Parked && kill::is_deliverable(record) {
+            self.make_runnable(record, Outcome::Interrupted);
+        }
+    }
+
+    #[inline]
+    fn make_runnable(&self, record: &'static Record, outcome: Outcome) {
+        record.outcome.set(outcome);
+        record.state.set(State::Runnable);
+        self.run_queue.push(Runnable::Resume(record));
+    }
+
+    /// Queues an unstarted green thread that stays on this hub.
+    pub(crate) fn enqueue_local(&self, unstarted: Unstarted) {
+        self.live.set(self.live.get() + 1);
+        self.run_queue.push(Runnable::StartLocal(Box::new(unstarted)));
+    }
+
+    /// Queues an unstarted green thread that another worker may take.
+    pub(crate) fn enqueue_shared(&self, unstarted: Unstarted) {
+        self.shared.unstarted().lock().push_back(unstarted);
+        self.run_queue.push(Runnable::StartShared);
+    }
+
+    /// Returns the clock at the last pass: a coarse time that costs nothing.
+    pub(crate) fn seen(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// Panics in the child of a fork: its hub shares the parent's poll.
+    #[inline]
+    fn check_fork(&self) {
+        if self.fork.get() != sys::fork_generation() {
+            forked();
+        }
+    }
+
+    /// Suspends whoever runs until it is woken, `deadline` passes, or something is to be delivered.
+    pub(crate) fn park_current(&self, deadline: Option<Instant>, reason: WaitReason) -> Outcome {
+        let record = self.current();
+        if record.notified.replace(false) {
+            return Outcome::Unparked;
+        }
+        if kill::is_deliverable(record) && !std::thread::panicking() {
+            return Outcome::Interrupted;
+        }
+        self.check_fork();
+        if self.waits_in_place(record) {
+            return self.wait_in_place(record, deadline);
+        }
+        if let Some(deadline) = deadline {
+            let key = self.add_timer(crate::clock::ticks(deadline), TimerEvent::Wake(Unparker::of(record)));
+            record.timer.set(Some(key));
+        }
+        record.reason.set(reason);
+        record.state.set(State::Parked);
+        self.suspend(record);
+        if let Some(key) = record.timer.take() {
+            self.cancel_timer(key);
+        }
+        record.outcome.get()
+    }
+
+    /// Lets the others run; returns when it is this one's turn again.
+    pub(crate) fn yield_current(&self) {
+        let record = self.current();
+        self.check_fork();
+        if self.waits_in_place(record) {
+            self.look_around();
+            std::thread::yield_now();
+            return;
+        }
+        if self.run_queue.is_empty() && self.run_queue.spend() {
+            return;
+        }
+        record.state.set(State::Runnable);
+        self.run_queue.push(Runnable::Resume(record));
+        self.suspend(record);
+    }
+
+    /// Hands off to the next in turn; returns when `record` is resumed.
+    fn suspend(&self, record: &'static Record) {
+        let unwinding = std::thread::panicking();
+        if unwinding {
+            // Until it runs again the panic count is its neighbours'; kills find this instead (I7).
+            record.shield.set(record.shield.get() + 1);
+            let tokens = panic_count::suspend();
+            self.hand_off(&record.slot);
+            panic_count::restore(tokens);
+            record.shield.set(record.shield.get() - 1);
+        } else {
+            self.hand_off(&record.slot);
+        }
+    }
+}
+
+/// Says what is wrong in the child of a fork.
+#[cold]
+fn forked() -> ! {
+    panic!("green: this process was forked while its hub was in use; only exec is possible here");
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("kind", &self.kind.get()).field("live", &self.live.get()).finish_non_exhaustive()
+    }
+}
+
+/// Names the green thread that runs on this OS thread; for the overflow handler, so it touches nothing but
+/// const-initialised memory.
+pub(crate) fn with_current_name(f: &mut dyn FnMut(&[u8])) {
+    if let Some(hub) = current::existing() {
+        // Not `with_identity`: the fault may have come in the middle of that.
+        let record = hub.current();
+        let identity = record.identity.take();
+        f(identity.as_ref().and_then(|identity| identity.name()).unwrap_or("<unnamed>").as_bytes());
+        record.identity.set(identity);
+    }
+}

@@ -1,0 +1,113 @@
+//! The part of a hub that other OS threads touch: its inbox, its eventfd, its unstarted green threads.
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::inbox::Inbox;
+use crate::reactor::Token;
+use crate::reactor::waker::Bed;
+use crate::spawn::unstarted::Unstarted;
+use crate::sys;
+use crate::unpark::Unparker;
+
+/// What comes from other OS threads.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Wake a green thread.
+    Unpark(Unparker),
+    /// Kill one.
+    Kill(Unparker),
+    /// Run this one, or let another hub take it.
+    Start(Box<Unstarted>),
+    /// The fd of this registration was closed elsewhere, after it had left the poll.
+    Forget(Token),
+    /// A waiter on another hub took over: leave the poll if nobody waits here.
+    Release(Token),
+}
+
+/// A hub as others see it. Never freed; reused by later OS threads.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    inbox: Inbox<Message>,
+    event: OnceLock<sys::EventFd>,
+    /// The poll, once there is one; deregistering is allowed to everybody.
+    registry: OnceLock<mio::Registry>,
+    /// Green threads that no stack was given yet, oldest first; any worker may take them (I2).
+    unstarted: Mutex<VecDeque<Unstarted>>,
+    /// File descriptors registered here, for placement.
+    registered: AtomicUsize,
+    /// When this hub last looked at the clock, in ticks; coarse, for placement and stealing.
+    seen: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self {
+            inbox: Inbox::new(),
+            event: OnceLock::new(),
+            registry: OnceLock::new(),
+            unstarted: Mutex::new(VecDeque::new()),
+            registered: AtomicUsize::new(0),
+            seen: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox<Message> {
+        &self.inbox
+    }
+
+    /// Puts a message into the inbox and wakes the owner if it sleeps.
+    pub(crate) fn send(&self, message: Message) {
+        if let Some(bed) = self.inbox.push(message) {
+            self.ring(bed);
+        }
+    }
+
+    /// Wakes the owner if it sleeps, without a message; returns whether it slept.
+    pub(crate) fn rouse(&self) -> bool {
+        let Some(bed) = self.inbox.flag().rouse() else { return false };
+        self.ring(bed);
+        true
+    }
+
+    fn ring(&self, bed: Bed) {
+        match bed {
+            Bed::Futex => sys::futex_wake(self.inbox.flag().futex().0),
+            Bed::Poll => {
+                self.event.get().expect("a hub makes its eventfd before it sleeps in a poll").ring();
+            }
+        }
+    }
+
+    /// Returns the eventfd, made on first use.
+    pub(crate) fn event(&self) -> std::io::Result<&sys::EventFd> {
+        if let Some(event) = self.event.get() {
+            return Ok(event);
+        }
+        let event = sys::EventFd::new()?;
+        Ok(self.event.get_or_init(|| event))
+    }
+
+    pub(crate) fn registry(&self) -> &OnceLock<mio::Registry> {
+        &self.registry
+    }
+
+    pub(crate) fn unstarted(&self) -> &Mutex<VecDeque<Unstarted>> {
+        &self.unstarted
+    }
+
+    pub(crate) fn registered(&self) -> &AtomicUsize {
+        &self.registered
+    }
+
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_seen(&self, ticks: u64) {
+        self.seen.store(ticks, Ordering::Relaxed);
+    }
+}

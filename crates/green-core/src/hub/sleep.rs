@@ -1,0 +1,128 @@
+//! Sleeping: when nothing is to be done, and in place of a switch.
+//!
+//! Both follow the protocol of `reactor/waker.rs`: announce, look once more, sleep. The bed is a futex while no file
+//! descriptor is registered here, and the reactor's poll, with an eventfd to be rung, otherwise.
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use super::Hub;
+use super::workers;
+use crate::clock;
+use crate::kill;
+use crate::reactor::waker::Bed;
+use crate::record::Record;
+use crate::sys;
+use crate::unpark::Outcome;
+
+impl Hub {
+    /// Sleeps until something is to be done. Called by the loop with nothing runnable.
+    pub(super) fn sleep(&self) {
+        let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
+        if !self.shared.inbox().may_sleep(bed) {
+            return;
+        }
+        let watch = self.is_worker().then(workers::announce_sleep);
+        let mut deadline = self.timers.borrow_mut().next_deadline();
+        // A searcher looks again soon, and so does one that would not be rung for a green thread spawned just now.
+        if self.is_worker() && (self.searcher.get() || workers::is_work_waiting(self.shared)) {
+            let again = clock::ticks(clock::now()) + workers::AGAIN;
+            deadline = Some(deadline.map_or(again, |deadline| deadline.min(again)));
+        }
+        self.lie_down(bed, deadline);
+        drop(watch);
+        self.shared.inbox().flag().rise();
+        self.answer_ring();
+    }
+
+    /// The sleep itself, until rung or `deadline` (in ticks).
+    fn lie_down(&self, bed: Bed, deadline: Option<u64>) {
+        match bed {
+            Bed::Poll => self.reactor.wait(self, deadline),
+            Bed::Futex => {
+                let timeout = deadline.map(remaining);
+                if timeout == Some(Duration::ZERO) {
+                    return;
+                }
+                let (word, asleep) = self.shared.inbox().flag().futex();
+                sys::futex_wait(word, asleep, timeout);
+            }
+        }
+    }
+
+    /// Returns true if `record` must not switch away: nobody else is there, or it may not.
+    #[inline]
+    pub(super) fn waits_in_place(&self, record: &Record) -> bool {
+        record.no_switch.get() > 0 || (record.is_root.get() && self.is_lonely())
+    }
+
+    /// Returns true if the root is the only green thread of this hub.
+    pub(crate) fn is_lonely(&self) -> bool {
+        self.live.get() == 0 && self.run_queue.is_empty() && self.current().is_root.get()
+    }
+
+    /// Waits without a switch until the current green thread is woken, times out, or is to be interrupted.
+    pub(super) fn wait_in_place(&self, record: &'static Record, deadline: Option<Instant>) -> Outcome {
+        let bed = if self.reactor.in_use() && self.live.get() > 0 { Bed::Poll } else { Bed::Futex };
+        self.wait_here(record, deadline, bed, |hub, deadline| hub.lie_down(bed, deadline))
+    }
+
+    /// Waits for one fd without a switch and without a poll of this hub's: `Unparked` means that the call which
+    /// would have blocked is worth another try.
+    pub(crate) fn wait_fd_in_place(
+        &self,
+        fd: RawFd,
+        direction: sys::Direction,
+        deadline: Option<Instant>,
+    ) -> std::io::Result<Outcome> {
+        self.check_fork();
+        let record = self.current();
+        let event = self.shared.event()?;
+        let mut result = Ok(false);
+        let outcome = self.wait_here(record, deadline, Bed::Poll, |_, deadline| {
+            let timeout = deadline.map(remaining);
+            result = sys::poll_fds(Some((fd, direction)), event.as_raw_fd(), timeout);
+            event.drain();
+            if matches!(result, Ok(true) | Err(_)) {
+                record.notified.set(true);
+            }
+        });
+        result.map(|_| outcome)
+    }
+
+    fn wait_here(
+        &self,
+        record: &'static Record,
+        deadline: Option<Instant>,
+        bed: Bed,
+        mut lie_down: impl FnMut(&Self, Option<u64>),
+    ) -> Outcome {
+        let deadline = deadline.map(clock::ticks);
+        loop {
+            self.look_around();
+            if record.notified.replace(false) {
+                return Outcome::Unparked;
+            }
+            if kill::is_deliverable(record) && !std::thread::panicking() {
+                return Outcome::Interrupted;
+            }
+            if deadline.is_some_and(|deadline| deadline <= clock::ticks(clock::now())) {
+                return Outcome::TimedOut;
+            }
+            if self.shared.inbox().may_sleep(bed) {
+                let timer = self.timers.borrow_mut().next_deadline();
+                let next = match (deadline, timer) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
+                lie_down(self, next);
+                self.shared.inbox().flag().rise();
+            }
+        }
+    }
+}
+
+/// Returns the time from now to `deadline`.
+fn remaining(deadline: u64) -> Duration {
+    Duration::from_nanos(deadline.saturating_sub(clock::ticks(clock::now())))
+}

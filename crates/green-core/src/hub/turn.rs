@@ -1,0 +1,189 @@
+//! Hand-offs and the hub's loop: who runs next, and the look at the world in between.
+
+use super::Hub;
+use super::lifecycle::LoopStart;
+use super::shared::Message;
+use crate::clock;
+use crate::context::{self, Slot};
+use crate::hub::TimerEvent;
+use crate::panic_count;
+use crate::record::{Record, State};
+use crate::run_queue::Runnable;
+use crate::stack::{Stack, StackSize};
+use crate::unpark::Outcome;
+
+/// How long runnable green threads may keep the reactor from being asked, in ticks (A3).
+const POLL_QUANTUM: u64 = 20_000;
+/// Messages and timers handled in one pass, so that neither starves the rest.
+const BATCH: usize = 1024;
+/// The usable stack of a loop that does not run on the OS thread's own.
+const LOOP_STACK: usize = 256 * 1024;
+
+impl Hub {
+    /// Switches from the running stack to another one of this OS thread, for stacks within one green thread.
+    ///
+    /// # Safety
+    ///
+    /// As for [`context::switch`].
+    pub(crate) unsafe fn switch_stacks(&self, from: &Slot, to: &Slot) {
+        let tokens = panic_count::suspend();
+        // SAFETY: the caller's promise.
+        unsafe { context::switch(from, to) };
+        self.arrive();
+        panic_count::restore(tokens);
+    }
+
+    /// The first thing to do on a stack that runs again or for the first time: gives back the stack of whoever
+    /// finished and came here.
+    #[inline(always)]
+    pub(crate) fn arrive(&self) {
+        if let Some(stack) = self.finished.take() {
+            self.stacks.give(stack);
+        }
+    }
+
+    /// Leaves the stack that is about to be left for the last time to whoever runs next.
+    pub(crate) fn set_finished_stack(&self, stack: Stack) {
+        debug_assert!(self.finished.take().is_none(), "one stack finishes at a time");
+        self.finished.set(Some(stack));
+    }
+
+    #[inline(always)]
+    pub(super) fn switch_to(&self, from: &Slot, next: &'static Record) {
+        next.state.set(State::Running);
+        self.current.set(next);
+        if std::ptr::eq(from, &raw const next.slot) {
+            return;
+        }
+        // SAFETY: both slots are of green threads, or the loop, of this hub (I2); no borrow is held by the callers.
+        unsafe { context::switch(from, &next.slot) };
+        self.arrive();
+    }
+
+    /// Runs the next in turn, or the loop, until somebody resumes `from`.
+    pub(super) fn hand_off(&self, from: &Slot) {
+        while self.run_queue.spend() {
+            let Some(runnable) = self.run_queue.pop() else { break };
+            if let Some(next) = self.ready(runnable, None) {
+                return self.switch_to(from, next);
+            }
+        }
+        self.prepare_loop();
+        self.switch_to(from, self.loop_record);
+    }
+
+    /// Turns an entry of the run queue into a record that can be switched to. `here` is a finishing stack: an
+    /// unstarted green thread of its size gets it.
+    pub(super) fn ready(&self, runnable: Runnable, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
+        match runnable {
+            Runnable::Resume(record) => (record.state.get() == State::Runnable).then_some(record),
+            Runnable::StartShared => {
+                let unstarted = self.shared.unstarted().lock().pop_front()?;
+                self.live.set(self.live.get() + 1);
+                self.start(unstarted, here)
+            }
+            Runnable::StartLocal(unstarted) => self.start(*unstarted, here),
+        }
+    }
+
+    /// Makes sure that there is a loop to switch to.
+    pub(super) fn prepare_loop(&self) {
+        if self.loop_record.slot.is_filled() {
+            return;
+        }
+        let stack = StackSize::new(LOOP_STACK)
+            .and_then(|size| self.stacks.reserve(size))
+            .and_then(|credit| self.stacks.take(credit))
+            .expect("a hub needs one stack of its own: out of memory");
+        // SAFETY: the stack is kept in `loop_stack` for as long as the hub exists, which is for ever.
+        unsafe { context::prepare::<LoopStart>(&self.loop_record.slot, &stack) };
+        self.loop_stack.set(Some(stack));
+    }
+
+    /// Runs the hub until the process ends.
+    pub(super) fn run_loop(&self) -> ! {
+        loop {
+            self.pass();
+            if let Some(runnable) = self.run_queue.pop() {
+                self.end_search();
+                if let Some(next) = self.ready(runnable, None) {
+                    self.switch_to(&self.loop_record.slot, next);
+                }
+            } else if !self.steal() {
+                self.sleep();
+            }
+        }
+    }
+
+    /// One look at the world: clock, inbox, due timers, and the reactor if it is time.
+    fn pass(&self) {
+        let now = clock::ticks(clock::now());
+        self.run_queue.refill(now.saturating_sub(self.now.get()));
+        self.now.set(now);
+        self.shared.set_seen(now);
+        self.drain_inbox();
+        self.fire_timers(now);
+        if self.reactor.in_use()
+            && (self.run_queue.is_empty() || now.saturating_sub(self.polled.get()) >= POLL_QUANTUM)
+        {
+            self.polled.set(now);
+            self.reactor.look(self);
+        }
+        while let Some((task, error)) = { self.unstartable.borrow_mut().pop() } {
+            self.live.set(self.live.get() - 1);
+            task.abandon(Box::new(error));
+            task.complete();
+        }
+    }
+
+    /// Handles what other OS threads sent.
+    pub(super) fn drain_inbox(&self) {
+        for _ in 0..BATCH {
+            let Some(message) = self.shared.inbox().pop() else { return };
+            match message {
+                Message::Unpark(unparker) => self.unpark_local(unparker.record(), unparker.generation()),
+                Message::Kill(unparker) => self.kill_local(unparker),
+                Message::Start(unstarted) if self.is_worker() => self.enqueue_shared(*unstarted),
+                Message::Start(unstarted) => self.enqueue_local(*unstarted),
+                Message::Forget(token) => self.reactor.forget(self, token),
+                Message::Release(token) => self.reactor.release(self, token),
+            }
+        }
+    }
+
+    /// Ends the parks and fires the alarms whose deadlines have passed.
+    pub(super) fn fire_timers(&self, now: u64) {
+        for _ in 0..BATCH {
+            let Some(event) = ({ self.timers.borrow_mut().pop_due(now) }) else { return };
+            match event {
+                TimerEvent::Wake(unparker) => {
+                    let Some(record) = unparker.live() else { continue };
+                    // The park cancels its timer when it ends in another way, so this is the present one's.
+                    record.timer.set(None);
+                    if record.state.get() == State::Parked {
+                        self.make_runnable(record, Outcome::TimedOut);
+                    }
+                }
+                TimerEvent::Alarm(unparker, id) => {
+                    if let Some(record) = unparker.live()
+                        && record.interrupts.fire(id)
+                    {
+                        self.interrupt(record);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks at inbox, timers and reactor without running anybody.
+    pub(super) fn look_around(&self) {
+        self.drain_inbox();
+        let due = self.timers.borrow_mut().next_deadline();
+        if due.is_some() {
+            self.fire_timers(clock::ticks(clock::now()));
+        }
+        if self.live.get() > 0 && self.reactor.in_use() {
+            self.reactor.look(self);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The worker hubs: their OS threads, and how one with nothing to do takes unstarted green threads of another.
+//!
+//! # Stealing
+//!
+//! A spawn on a worker goes to that worker's own queue, because a parent and child that talk to each other must not
+//! be split over two cores. If another worker sleeps and nobody searches, the spawn rings one, which becomes the
+//! *searcher*. It takes only entries older than what waking it cost ([`YOUNG`]): whatever the spawner's hub would
+//! have started itself meanwhile is not worth another core. It takes half of a long queue at once. While there are
+//! only young ones it spins for a moment; if they are still only young then, the other hub starts them fast enough
+//! itself, and the searcher sleeps for [`AGAIN`] before it looks once more, during which nobody rings it. One
+//! searcher at a time, so a burst of spawns wakes one OS thread and not all.
+//!
+//! The race: a spawner that sees nobody asleep, and a worker that goes to sleep without seeing the new entry. The
+//! spawner pushes, fences, reads `sleeping`; the worker raises `sleeping`, fences, looks at the queues. One of the
+//! two sees the other; a worker that sees a young entry at that point sleeps for [`AGAIN`] at most.
+//!
+//! | `search`  | meaning                                         |
+//! |-----------|-------------------------------------------------|
+//! | NOBODY    | no worker searches                              |
+//! | RINGING   | one was rung and has not woken up yet           |
+//! | SEARCHING | one searches, or naps before it searches again  |
+
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
+use std::sync::mpsc;
+
+use super::shared::{Message, Shared};
+use super::{Hub, Kind};
+use crate::clock;
+use crate::config;
+use crate::current;
+use crate::spawn::unstarted::Unstarted;
+use crate::sys;
+
+/// The age at which an unstarted green thread is worth taking, in ticks: what a wake across cores costs.
+const YOUNG: u64 = 40_000;
+/// How long a searcher spins for young entries to grow old, in ticks, and how often it looks meanwhile.
+const SEARCH: u64 = 50_000;
+const LOOK: u64 = 10_000;
+/// How long a searcher naps when there were only young entries, in ticks.
+pub(super) const AGAIN: u64 = 1_000_000;
+
+const NOBODY: u8 = 0;
+const RINGING: u8 = 1;
+const SEARCHING: u8 = 2;
+
+/// All worker hubs of the process.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    hubs: Box<[&'static Shared]>,
+    sleeping: AtomicUsize,
+    search: AtomicU8,
+    next: AtomicUsize,
+}
+
+static WORKERS: OnceLock<Result<Workers, (io::ErrorKind, String)>> = OnceLock::new();
+
+/// Returns the workers, starting them on first use.
+pub(crate) fn get() -> io::Result<&'static Workers> {
+    match WORKERS.get_or_init(|| start().map_err(|error| (error.kind(), error.to_string()))) {
+        Ok(workers) => Ok(workers),
+        Err((kind, message)) => Err(io::Error::new(*kind, message.clone())),
+    }
+}
+
+fn start() -> io::Result<Workers> {
+    let count = config::get()?.hubs();
+    let (sender, receiver) = mpsc::channel();
+    let mut started = 0;
+    for i in 0..count {
+        let sender = sender.clone();
+        let thread = std::thread::Builder::new().name(format!("green-hub-{i}")).spawn(move || {
+            let hub = current::make(Kind::Worker, None);
+            // A spawner that waits for its hub to exist has the other end; it may have given up only by panicking.
+            let _ = sender.send(hub.shared());
+            drop(sender);
+            sys::set_timer_slack();
+            hub.run_loop()
+        });
+        match thread {
+            Ok(_) => started += 1,
+            // With some hubs running, one fewer is slower but right.
+            Err(_) if started > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    drop(sender);
+    let hubs: Box<[&'static Shared]> = receiver.iter().take(started).collect();
+    Ok(Workers { hubs, sleeping: AtomicUsize::new(0), search: AtomicU8::new(NOBODY), next: AtomicUsize::new(0) })
+}
+
+impl Workers {
+    /// Returns the worker hubs.
+    pub(crate) fn hubs(&self) -> &[&'static Shared] {
+        &self.hubs
+    }
+
+    /// Gives a green thread to one of the workers in turn: for spawners that are no worker themselves.
+    pub(crate) fn send_in_turn(&self, unstarted: Unstarted) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.hubs.len();
+        self.hubs[turn].send(Message::Start(Box::new(unstarted)));
+    }
+
+    /// Rings one sleeping worker to search, if any sleeps and nobody searches. Called after a push to a queue.
+    #[inline]
+    pub(crate) fn invite(&self) {
+        if self.hubs.len() < 2 {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        if self.sleeping.load(Ordering::Relaxed) > 0 && self.search.load(Ordering::Relaxed) == NOBODY {
+            self.ring_one();
+        }
+    }
+
+    #[cold]
+    fn ring_one(&self) {
+        if !self.pass_on(NOBODY, RINGING) {
+            return;
+        }
+        if !self.hubs.iter().any(|hub| hub.rouse()) {
+            // All were awake already; each will look before it sleeps.
+            self.pass_on(RINGING, NOBODY);
+        }
+    }
+
+    fn pass_on(&self, from: u8, to: u8) -> bool {
+        self.search.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes the older half of the oldest entries of some other worker.
+    fn take_from_others(&self, thief: &Shared, now: u64) -> Search {
+        let mut young = false;
+        for victim in self.hubs.iter().filter(|hub| !std::ptr::eq(**hub, thief)) {
+            let taken = {
+                let mut queue = victim.unstarted().lock();
+                let old = queue.iter().take_while(|entry| now.saturating_sub(entry.since) >= YOUNG).count();
+                young |= old < queue.len();
+                let count = old.min(queue.len().div_ceil(2));
+                queue.drain(..count).collect::<std::collections::VecDeque<_>>()
+            };
+            if !taken.is_empty() {
+                return Search::Found(taken);
+            }
+        }
+        if young { Search::Young } else { Search::Nothing }
+    }
+}
+
+enum Search {
+    Found(std::collections::VecDeque<Unstarted>),
+    Young,
+    Nothing,
+}
+
+/// Counts a worker as sleeping for as long as it lives.
+pub(super) struct Sleeping(&'static Workers);
+
+impl Drop for Sleeping {
+    fn drop(&mut self) {
+        self.0.sleeping.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Announces that this worker goes to sleep.
+pub(super) fn announce_sleep() -> Option<Sleeping> {
+    let Some(Ok(workers)) = WORKERS.get() else { return None };
+    workers.sleeping.fetch_add(1, Ordering::SeqCst);
+    fence(Ordering::SeqCst);
+    Some(Sleeping(workers))
+}
+
+/// Returns true if some other worker has unstarted green threads.
+pub(super) fn is_work_waiting(own: &Shared) -> bool {
+    let Some(Ok(workers)) = WORKERS.get() else { return false };
+    workers.hubs.len() > 1
+        && workers.hubs.iter().any(|hub| !std::ptr::eq(*hub, own) && !hub.unstarted().lock().is_empty())
+}
+
+impl Hub {
+    /// Becomes the searcher if one was rung: it may have been this one.
+    pub(super) fn answer_ring(&self) {
+        if let Some(Ok(workers)) = WORKERS.get()
+            && self.is_worker()
+            && workers.search.load(Ordering::Relaxed) == RINGING
+            && workers.pass_on(RINGING, SEARCHING)
+        {
+            self.searcher.set(true);
+        }
+    }
+
+    /// Gives up the search: this worker has work of its own.
+    pub(super) fn end_search(&self) {
+        if self.searcher.replace(false)
+            && let Some(Ok(workers)) = WORKERS.get()
+        {
+            workers.search.store(NOBODY, Ordering::Release);
+        }
+    }
+
+    /// Looks for unstarted green threads elsewhere; returns true if some were taken, or work came meanwhile.
+    pub(super) fn steal(&self) -> bool {
+        let Some(Ok(workers)) = WORKERS.get() else { return false };
+        if !self.is_worker() || workers.hubs.len() < 2 {
+            return false;
+        }
+        if !self.searcher.get() {
+            if !workers.pass_on(NOBODY, SEARCHING) {
+                return false;
+            }
+            self.searcher.set(true);
+        }
+        let begin = clock::ticks(clock::now());
+        let mut now = begin;
+        loop {
+            match workers.take_from_others(self.shared, now) {
+                Search::Found(entries) => {
+                    for entry in entries {
+                        self.enqueue_shared(entry);
+                    }
+                    self.end_search();
+                    return true;
+                }
+                Search::Nothing => {
+                    self.end_search();
+                    return false;
+                }
+                Search::Young if now - begin > SEARCH => return false,
+                Search::Young => {}
+            }
+            let next = now + LOOK;
+            while now < next {
+                if !self.shared.inbox().is_empty() {
+                    return true;
+                }
+                std::hint::spin_loop();
+                now = clock::ticks(clock::now());
+            }
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! `Pollable`: an I/O object whose calls park instead of blocking, with the one retry loop (I5).
+//!
+//! The object's descriptor is left as it is: no `O_NONBLOCK` of ours. Data calls ask not to block one by one
+//! (`MSG_DONTWAIT`). When one would have blocked, and only then, the descriptor is asked what its user wants:
+//! `O_NONBLOCK`, which clones share, makes the call fail as std's does, and `SO_RCVTIMEO`/`SO_SNDTIMEO` give the deadline.
+//!
+//! A waiter waits on its own hub's reactor, so it cannot be stranded by another hub that stops turning. The first wait on a
+//! hub registers the descriptor there and asks the hubs on which it was registered before to give it up if nobody waits.
+
+pub mod connect;
+pub mod family;
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::current;
+use crate::hub::Hub;
+use crate::hub::shared::{Message, Shared};
+use crate::kill;
+use crate::reactor::{self, Token};
+use crate::sys::{self, Direction, MsgFlags};
+use crate::unpark::{Outcome, WaitReason};
+
+/// A registration with one hub.
+#[derive(Clone, Copy, Debug)]
+struct Registration {
+    shared: &'static Shared,
+    token: Token,
+}
+
+/// The hubs that a descriptor is registered with: nearly always none or one.
+#[derive(Debug, Default)]
+struct Registrations {
+    first: Option<Registration>,
+    rest: Vec<Registration>,
+}
+
+impl Registrations {
+    fn iter(&self) -> impl Iterator<Item = &Registration> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    fn push(&mut self, registration: Registration) {
+        match self.first {
+            None => self.first = Some(registration),
+            Some(_) => self.rest.push(registration),
+        }
+    }
+
+    fn remove(&mut self, shared: &Shared) {
+        self.first.take_if(|registration| std::ptr::eq(registration.shared, shared));
+        self.rest.retain(|registration| !std::ptr::eq(registration.shared, shared));
+    }
+}
+
+/// A descriptor as the reactors know it. Leaves them when dropped, which must be before the descriptor is closed.
+#[derive(Debug)]
+struct Source {
+    fd: RawFd,
+    registrations: Mutex<Registrations>,
+}
+
+impl Source {
+    /// Returns the registration with this hub, making it if there is none.
+    fn token(&self, hub: &Hub) -> io::Result<Token> {
+        let mut registrations = self.registrations.lock();
+        let own = registrations.iter().find(|registration| std::ptr::eq(registration.shared, hub.shared())).copied();
+        if let Some(registration) = own {
+            if hub.reactor().is_registered(registration.token) {
+                return Ok(registration.token);
+            }
+            registrations.remove(hub.shared());
+        }
+        let token = hub.reactor().register(hub, self.fd)?;
+        for other in registrations.iter() {
+            other.shared.send(Message::Release(other.token));
+        }
+        registrations.push(Registration { shared: hub.shared(), token });
+        Ok(token)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let hub = current::existing();
+        for registration in self.registrations.get_mut().iter() {
+            reactor::close(registration.shared, hub, registration.token, self.fd);
+        }
+    }
+}
+
+/// An I/O object whose calls park the green thread, or block a plain OS thread, until they can proceed.
+///
+/// Any number of green threads and OS threads may use it at once, in either direction.
+pub struct Pollable<T> {
+    // Declared first, so dropped first: the descriptor leaves every poll before `io` closes it.
+    source: Source,
+    io: T,
+}
+
+impl<T: AsFd> Pollable<T> {
+    /// Wraps an object that owns its descriptor.
+    pub fn new(io: T) -> Self {
+        let fd = io.as_fd().as_raw_fd();
+        Self { source: Source { fd, registrations: Mutex::new(Registrations::default()) }, io }
+    }
+
+    /// Returns the object.
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// Takes the object back, out of every reactor.
+    pub fn into_inner(self) -> T {
+        let Self { source, io } = self;
+        drop(source);
+        io
+    }
+
+    /// Runs a read-like call, which must not block, until it does not want to.
+    ///
+    /// # Errors
+    ///
+    /// The call's own; `WouldBlock` if the user made the descriptor non-blocking or its `SO_RCVTIMEO` has passed.
+    pub fn read_with<R>(&self, reason: WaitReason, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        self.retry(Direction::Read, reason, op)
+    }
+
+    /// Runs a write-like call, which must not block, until it does not want to.
+    ///
+    /// # Errors
+    ///
+    /// The call's own; `WouldBlock` if the user made the descriptor non-blocking or its `SO_SNDTIMEO` has passed.
+    pub fn write_with<R>(&self, reason: WaitReason, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        self.retry(Direction::Write, reason, op)
+    }
+
+    fn retry<R>(
+        &self,
+        direction: Direction,
+        reason: WaitReason,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let mut deadline = None;
+        loop {
+            match op(&self.io) {
+                Ok(value) => {
+                    if !current::hub().spend_io() {
+                        // Always ready: the neighbours' turn. Not a kill point, for the call has succeeded.
+                        current::hub().yield_current();
+                    }
+                    return Ok(value);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let deadline = match deadline {
+                        Some(deadline) => deadline,
+                        None => *deadline.insert(self.user_deadline(direction, error)?),
+                    };
+                    if !self.wait(direction, deadline, reason)? {
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Asks the descriptor what its user wants of a call that would block.
+    fn user_deadline(&self, direction: Direction, error: io::Error) -> io::Result<Option<Instant>> {
+        let fd = self.io.as_fd();
+        if sys::is_nonblocking(fd)? {
+            return Err(error);
+        }
+        let timeout = match direction {
+            Direction::Read => sys::receive_timeout(fd),
+            Direction::Write => sys::send_timeout(fd),
+        };
+        // What is no socket has no such option.
+        Ok(timeout.unwrap_or(None).and_then(after))
+    }
+
+    /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.
+    fn wait(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        loop {
+            let hub = current::hub();
+            let outcome = if hub.is_lonely() {
+                hub.wait_fd_in_place(self.source.fd, direction, deadline)?
+            } else {
+                let token = self.source.token(hub)?;
+                hub.reactor().wait_ready(hub, token, direction, deadline, reason)
+            };
+            match outcome {
+                Outcome::Unparked => return Ok(true),
+                Outcome::TimedOut => return Ok(false),
+                Outcome::Interrupted => kill::deliver(),
+            }
+        }
+    }
+
+    /// Waits until the descriptor is readable; returns false at `deadline`. A kill point.
+    ///
+    /// # Errors
+    ///
+    /// The OS error if the descriptor cannot be polled.
+    pub fn wait_readable(&self, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        self.wait_for(Direction::Read, deadline, reason)
+    }
+
+    /// Waits until the descriptor is writable; returns false at `deadline`. A kill point.
+    ///
+    /// # Errors
+    ///
+    /// The OS error if the descriptor cannot be polled.
+    pub fn wait_writable(&self, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        self.wait_for(Direction::Write, deadline, reason)
+    }
+
+    fn wait_for(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        // An edge is only for what comes after a look; so each round looks first.
+        while !self.is_ready(direction)? {
+            if !self.wait(direction, deadline, reason)? {
+                return self.is_ready(direction);
+            }
+        }
+        Ok(true)
+    }
+
+    fn is_ready(&self, direction: Direction) -> io::Result<bool> {
+        /// No second descriptor: the kernel skips negative numbers.
+        const NONE: RawFd = -1;
+        sys::poll_fds(Some((self.source.fd, direction)), NONE, Some(Duration::ZERO))
+    }
+
+    /// Receives into `buf`, as `recv(2)`.
+    ///
+    /// # Errors
+    ///
+    /// See [`read_with`](Self::read_with).
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read_with(WaitReason::Read, |io| sys::recv(io.as_fd(), buf, MsgFlags::NONE))
+    }
+
+    /// Receives into `buf` and leaves the data in the queue.
+    ///
+    /// # Errors
+    ///
+    /// See [`read_with`](Self::read_with).
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.read_with(WaitReason::Read, |io| sys::peek(io.as_fd(), buf))
+    }
+
+    /// Receives into several buffers.
+    ///
+    /// # Errors
+    ///
+    /// See [`read_with`](Self::read_with).
+    pub fn recv_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_with(WaitReason::Read, |io| sys::recv_vectored(io.as_fd(), bufs))
+    }
+
+    /// Sends all of `buf`, as a blocking `send(2)` does: the count is short only if a timeout or an error came after a
+    /// part was sent.
+    ///
+    /// # Errors
+    ///
+    /// See [`write_with`](Self::write_with); only if nothing was sent.
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        let mut sent = self.write_with(WaitReason::Write, |io| sys::send(io.as_fd(), buf))?;
+        if sent < buf.len() {
+            sent += self.send_rest(sent, |sent| sys::send(self.io.as_fd(), &buf[sent..]), buf.len());
+        }
+        Ok(sent)
+    }
+
+    /// Sends all of several buffers; see [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// See [`write_with`](Self::write_with); only if nothing was sent.
+    pub fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bufs = &bufs[..bufs.len().min(sys::MAX_BUFFERS)];
+        let total: usize = bufs.iter().map(|buf| buf.len()).sum();
+        let mut sent = self.write_with(WaitReason::Write, |io| sys::send_vectored(io.as_fd(), bufs))?;
+        if sent < total {
+            let rest = |sent| {
+                let mut bufs = bufs.to_vec();
+                let mut rest = bufs.as_mut_slice();
+                IoSlice::advance_slices(&mut rest, sent);
+                sys::send_vectored(self.io.as_fd(), rest)
+            };
+            sent += self.send_rest(sent, rest, total);
+        }
+        Ok(sent)
+    }
+
+    /// Goes on with a send of which `first` bytes are gone; returns how many more went. The kernel reports an error after
+    /// a part at the next call, and so does this.
+    #[cold]
+    fn send_rest(&self, first: usize, mut op: impl FnMut(usize) -> io::Result<usize>, total: usize) -> usize {
+        let mut sent = first;
+        // One deadline for all that is left, as in the kernel's own loop.
+        let Ok(deadline) = self.user_deadline(Direction::Write, io::ErrorKind::WouldBlock.into()) else { return 0 };
+        while sent < total {
+            match op(sent) {
+                Ok(0) => break,
+                Ok(more) => sent += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match self.wait(Direction::Write, deadline, WaitReason::Write) {
+                        Ok(true) => {}
+                        _ => break,
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        sent - first
+    }
+}
+
+/// Returns the moment after `timeout` from now; none if that is beyond all time.
+fn after(timeout: Duration) -> Option<Instant> {
+    crate::clock::now().checked_add(timeout)
+}
+
+impl<T: fmt::Debug> fmt::Debug for Pollable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.fmt(f)
+    }
+}

@@ -1,0 +1,81 @@
+//! The mechanism under `green`: stacks, the context switch, hubs, timers, the reactor and the blocking pool.
+//!
+//! Programs use the crate `green`, whose modules have std's names and signatures; this crate is what they stand on. Its parts,
+//! from the call that would block down to the registers:
+//!
+//! - [`io::Pollable`] retries a call until it does not want to block, and waits for readiness in between;
+//! - [`wait_queue::WaitQueue`] is where locks, joins and everything else wait;
+//! - [`park`] suspends the running green thread, and [`unpark::Unparker`] wakes it from anywhere;
+//! - [`spawn`] makes green threads, [`kill`] ends them from outside;
+//! - [`greenlet`] and [`coroutine`] are stacks that switch to each other by name, within one green thread;
+//! - [`blocking`] runs on OS threads what cannot park.
+//!
+//! The invariants that the comments cite by number (I1 to I16) are in the book's chapter on the architecture.
+
+#[cfg(not(loom))]
+pub mod blocking;
+#[cfg(not(loom))]
+pub mod clock;
+#[cfg(not(loom))]
+pub mod config;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "the context switch")]
+mod context;
+#[cfg(not(loom))]
+pub mod coroutine { }
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "the thread-local pointer to a leaked hub")]
+mod current;
+#[cfg(not(loom))]
+pub mod greenlet { #[derive(Debug)] pub(crate) struct ThreadGreenlets; pub(crate) fn on_thread_exit(_: &crate::record::Record) {} }
+#[cfg(not(loom))]
+mod hub;
+#[cfg(not(loom))]
+pub mod identity;
+mod inbox;
+#[cfg(not(loom))]
+pub mod io;
+#[cfg(not(loom))]
+pub mod kill;
+#[cfg(not(loom))]
+pub mod local { #[derive(Debug)] pub(crate) struct Slots; impl Slots { pub(crate) const fn new() -> Self { Self } } pub(crate) fn destroy(_: &Slots) {} }
+#[cfg(not(loom))]
+pub mod mode;
+#[cfg(not(loom))]
+pub mod panic;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "unwind tokens are stacks of our own")]
+mod panic_count;
+#[cfg(not(loom))]
+pub mod park;
+#[cfg(not(loom))]
+mod placement;
+mod primitive;
+mod reactor;
+#[cfg(not(loom))]
+mod record;
+#[cfg(not(loom))]
+mod run_queue;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "closures and results with erased types and lifetimes")]
+pub mod spawn;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "mapped memory")]
+mod stack;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "system calls")]
+mod sys;
+#[cfg(not(loom))]
+mod timer;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "unparkers cross OS threads")]
+pub mod unpark;
+#[expect(unsafe_code, reason = "intrusive nodes")]
+pub mod wait_queue;
+
+#[cfg(loom)]
+mod loom_stub;
+#[cfg(loom)]
+use loom_stub as park;
+#[cfg(loom)]
+use loom_stub as unpark;

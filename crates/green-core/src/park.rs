@@ -1,0 +1,79 @@
+//! Parking: the one way to suspend (I3), and what stands directly on it.
+
+use std::time::Instant;
+
+use crate::current;
+use crate::kill;
+use crate::unpark::{Outcome, Unparker, WaitReason};
+
+/// Suspends the running green thread until it is unparked or interrupted; a plain OS thread sleeps.
+///
+/// It may return [`Outcome::Unparked`] for a wake-up that was meant for an earlier wait, so call it in a loop around
+/// the condition. It never unwinds (I7).
+pub fn park(reason: WaitReason) -> Outcome {
+    current::hub().park_current(None, reason)
+}
+
+/// Suspends the running green thread as [`park`] does, until `deadline` at the latest.
+pub fn park_until(deadline: Option<Instant>, reason: WaitReason) -> Outcome {
+    current::hub().park_current(deadline, reason)
+}
+
+/// Lets the other runnable green threads of this hub run first. A kill point.
+///
+/// # Examples
+///
+/// ```
+/// green_core::park::yield_now();
+/// ```
+pub fn yield_now() {
+    let hub = current::hub();
+    hub.yield_current();
+    if hub.current().interrupts.is_pending() {
+        kill::deliver();
+    }
+}
+
+/// Suspends the running green thread until `deadline`. A kill point.
+pub fn sleep_until(deadline: Instant) {
+    loop {
+        match park_until(Some(deadline), WaitReason::Sleep) {
+            Outcome::TimedOut => return,
+            Outcome::Interrupted => kill::deliver(),
+            Outcome::Unparked => {}
+        }
+    }
+}
+
+/// Runs `f` with switching off: what would park in it blocks the whole OS thread instead, and no other green thread of
+/// this hub runs meanwhile. Arrivals, timers and readiness are still attended to, so what `f` waits for can come.
+///
+/// It is the way to call code that keeps borrows in thread-locals across callbacks. Two green threads of one hub that
+/// wait for each other deadlock in it, as they would with any OS thread's lock.
+///
+/// # Examples
+///
+/// ```
+/// let answer = green_core::park::no_switch(|| {
+///     green_core::park::yield_now(); // Nobody else runs here.
+///     42
+/// });
+/// assert_eq!(answer, 42);
+/// ```
+pub fn no_switch<R>(f: impl FnOnce() -> R) -> R {
+    /// Switches back on, even if `f` unwinds.
+    struct Region(Unparker);
+
+    impl Drop for Region {
+        fn drop(&mut self) {
+            if let Some(record) = self.0.live() {
+                record.no_switch.set(record.no_switch.get() - 1);
+            }
+        }
+    }
+
+    let record = current::hub().current();
+    record.no_switch.set(record.no_switch.get() + 1);
+    let _region = Region(Unparker::of(record));
+    f()
+}

@@ -1,0 +1,373 @@
+//! The reactor: readiness of file descriptors, by `mio` (I4).
+//!
+//! Every hub has one, made when the first green thread of the hub waits for a descriptor. A registration is
+//! edge-triggered, for both directions at once, and stays until the descriptor is closed or a waiter on another hub
+//! takes over. All of it is touched by the owner hub's OS thread alone, but for leaving the poll, which anybody may do.
+//!
+//! # Why no edge is lost
+//!
+//! A green thread waits only after its call found nothing to do (`EWOULDBLOCK`), and nothing can dispatch an event of this hub
+//! between that call and the wait: both are on the hub's OS thread with no switch in between (I2). An edge that came before the
+//! call was answered by the call; one that came after it is still in the kernel's ready list when the hub next asks. A first
+//! registration reports the readiness of that moment. So readiness need not be remembered, and an event for which
+//! nobody waits is dropped.
+//!
+//! An event wakes *all* waiters of its direction, in their order, and each tries its call again. Waking one would mean
+//! that it must pass on what it did not use, in every way that it can end; several waiters on one direction are rare.
+//!
+//! # Why no stale event wakes the next owner of a number
+//!
+//! A descriptor leaves the poll before it is closed. An event that was collected before that carries the token of the
+//! dead registration, whose generation no longer fits.
+
+pub(crate) mod waker;
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll};
+
+use crate::clock;
+use crate::hub::Hub;
+use crate::hub::shared::{Message, Shared};
+use crate::sys::{Direction, TimerFd};
+use crate::unpark::{Outcome, Unparker, WaitReason};
+
+/// Events taken from the kernel at once.
+const EVENTS: usize = 1024;
+/// The poll's own descriptors; no registration's token has these indices.
+const RING: usize = usize::MAX;
+const TIMER: usize = usize::MAX - 1;
+
+/// Names a registration: an index, and a generation that tells its users apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token {
+    index: u32,
+    generation: u32,
+}
+
+impl Token {
+    fn to_mio(self) -> mio::Token {
+        mio::Token((u64::from(self.generation) << 32 | u64::from(self.index)) as usize)
+    }
+
+    fn from_mio(token: mio::Token) -> Self {
+        Self { index: token.0 as u32, generation: (token.0 as u64 >> 32) as u32 }
+    }
+}
+
+/// Who waits for one direction of a descriptor; nearly always nobody or one.
+#[derive(Debug, Default)]
+struct Waiters {
+    first: Option<Unparker>,
+    rest: Option<Box<Vec<Unparker>>>,
+}
+
+impl Waiters {
+    fn push(&mut self, unparker: Unparker) {
+        match (&self.first, &mut self.rest) {
+            (None, None) => self.first = Some(unparker),
+            (_, rest) => rest.get_or_insert_default().push(unparker),
+        }
+    }
+
+    fn remove(&mut self, unparker: Unparker) {
+        let same = |other: &Unparker| {
+            std::ptr::eq(other.record(), unparker.record()) && other.generation() == unparker.generation()
+        };
+        self.first.take_if(|first| same(first));
+        if let Some(rest) = &mut self.rest {
+            rest.retain(|other| !same(other));
+        }
+    }
+
+    fn drain_into(&mut self, woken: &mut Vec<Unparker>) {
+        woken.extend(self.first.take());
+        if let Some(rest) = self.rest.take() {
+            woken.extend(*rest);
+        }
+    }
+
+    /// Returns true if a green thread that still exists waits here.
+    fn is_live(&self) -> bool {
+        self.first.iter().chain(self.rest.iter().flat_map(|rest| rest.iter())).any(|waiter| waiter.live().is_some())
+    }
+}
+
+/// One registered descriptor.
+#[derive(Debug)]
+struct Entry {
+    generation: u32,
+    /// Counts events, so that a waiter knows a wake-up of its own from a late one.
+    tick: u32,
+    fd: RawFd,
+    in_use: bool,
+    readers: Waiters,
+    writers: Waiters,
+}
+
+impl Entry {
+    fn waiters(&mut self, direction: Direction) -> &mut Waiters {
+        match direction {
+            Direction::Read => &mut self.readers,
+            Direction::Write => &mut self.writers,
+        }
+    }
+}
+
+/// What exists once the first descriptor was registered.
+#[derive(Debug)]
+struct Live {
+    poll: Poll,
+    events: Events,
+    timer: TimerFd,
+    /// The deadline for which the timer is armed, in ticks.
+    armed: Option<u64>,
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    woken: Vec<Unparker>,
+}
+
+/// A hub's reactor.
+#[derive(Debug)]
+pub(crate) struct Reactor(RefCell<Option<Box<Live>>>);
+
+impl Reactor {
+    pub(crate) const fn new() -> Self {
+        Self(RefCell::new(None))
+    }
+
+    /// Returns true once a descriptor has been registered here.
+    pub(crate) fn in_use(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Registers `fd` with this hub.
+    ///
+    /// # Errors
+    ///
+    /// The OS error: no descriptor or memory left, or a descriptor that cannot be polled.
+    pub(crate) fn register(&self, hub: &Hub, fd: RawFd) -> io::Result<Token> {
+        let mut guard = self.0.borrow_mut();
+        let live = match &mut *guard {
+            Some(live) => live,
+            none => none.insert(Box::new(Live::new(hub.shared())?)),
+        };
+        let index = live.free.pop().unwrap_or_else(|| {
+            live.entries.push(Entry {
+                generation: 0,
+                tick: 0,
+                fd: -1,
+                in_use: false,
+                readers: Waiters::default(),
+                writers: Waiters::default(),
+            });
+            u32::try_from(live.entries.len() - 1).expect("fewer descriptors than 2^32")
+        });
+        let entry = &mut live.entries[index as usize];
+        let token = Token { index, generation: entry.generation };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = live.poll.registry().register(&mut SourceFd(&fd), token.to_mio(), interest) {
+            live.free.push(index);
+            return Err(error);
+        }
+        entry.fd = fd;
+        entry.in_use = true;
+        hub.shared().registered().fetch_add(1, Ordering::Relaxed);
+        Ok(token)
+    }
+
+    /// Returns true while `token` names a registration.
+    pub(crate) fn is_registered(&self, token: Token) -> bool {
+        self.0.borrow_mut().as_mut().is_some_and(|live| live.entry(token).is_some())
+    }
+
+    /// Waits, after a call that would have blocked, until it is worth another try.
+    pub(crate) fn wait_ready(
+        &self,
+        hub: &Hub,
+        token: Token,
+        direction: Direction,
+        deadline: Option<Instant>,
+        reason: WaitReason,
+    ) -> Outcome {
+        let unparker = Unparker::current();
+        let Some(tick) = self.with_entry(token, |entry| {
+            entry.waiters(direction).push(unparker);
+            entry.tick
+        }) else {
+            return Outcome::Unparked;
+        };
+        loop {
+            let outcome = hub.park_current(deadline, reason);
+            let done = self.with_entry(token, |entry| {
+                if outcome == Outcome::Unparked && entry.tick == tick {
+                    return false;
+                }
+                entry.waiters(direction).remove(unparker);
+                true
+            });
+            if done.unwrap_or(true) {
+                return outcome;
+            }
+        }
+    }
+
+    fn with_entry<R>(&self, token: Token, f: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let mut guard = self.0.borrow_mut();
+        guard.as_mut()?.entry(token).map(f)
+    }
+
+    /// Frees a registration whose descriptor has left the poll already.
+    pub(crate) fn forget(&self, hub: &Hub, token: Token) {
+        let mut woken = Vec::new();
+        if let Some(live) = self.0.borrow_mut().as_mut()
+            && let Some(entry) = live.entry(token)
+        {
+            entry.in_use = false;
+            entry.generation = entry.generation.wrapping_add(1);
+            entry.readers.drain_into(&mut woken);
+            entry.writers.drain_into(&mut woken);
+            live.free.push(token.index);
+            hub.shared().registered().fetch_sub(1, Ordering::Relaxed);
+        }
+        woken.into_iter().for_each(Unparker::unpark);
+    }
+
+    /// Gives up a registration that a waiter on another hub has made needless, unless somebody waits here.
+    pub(crate) fn release(&self, hub: &Hub, token: Token) {
+        let free = self.with_entry(token, |entry| {
+            (!entry.readers.is_live() && !entry.writers.is_live()).then_some(entry.fd)
+        });
+        if let Some(Some(fd)) = free {
+            leave_poll(hub.shared(), fd);
+            self.forget(hub, token);
+        }
+    }
+
+    /// Takes the events that are there, without waiting.
+    pub(crate) fn look(&self, hub: &Hub) {
+        self.turn(hub, Some(Duration::ZERO));
+    }
+
+    /// Waits for events, a ring, or `deadline` (in ticks).
+    pub(crate) fn wait(&self, hub: &Hub, deadline: Option<u64>) {
+        let mut timeout = None;
+        if let Some(deadline) = deadline {
+            let span = Duration::from_nanos(deadline.saturating_sub(clock::ticks(clock::now())));
+            let mut guard = self.0.borrow_mut();
+            let live = guard.as_mut().expect("only a hub with a poll sleeps in it");
+            if span.is_zero() {
+                timeout = Some(span);
+            } else if live.armed != Some(deadline) {
+                // `epoll_wait` would round up to a millisecond.
+                live.timer.arm_after(span);
+                live.armed = Some(deadline);
+            }
+        }
+        self.turn(hub, timeout);
+    }
+
+    fn turn(&self, hub: &Hub, timeout: Option<Duration>) {
+        let mut guard = self.0.borrow_mut();
+        let Some(live) = guard.as_mut() else { return };
+        live.turn(timeout);
+        let mut woken = std::mem::take(&mut live.woken);
+        drop(guard);
+        for unparker in woken.drain(..) {
+            hub.unpark_local(unparker.record(), unparker.generation());
+        }
+        if let Some(live) = self.0.borrow_mut().as_mut() {
+            live.woken = woken;
+        }
+    }
+}
+
+impl Live {
+    fn new(shared: &'static Shared) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let event = shared.event()?;
+        let timer = TimerFd::new()?;
+        let registry = poll.registry();
+        registry.register(&mut SourceFd(&event.as_raw_fd()), mio::Token(RING), Interest::READABLE)?;
+        registry.register(&mut SourceFd(&timer.as_raw_fd()), mio::Token(TIMER), Interest::READABLE)?;
+        let registry = registry.try_clone()?;
+        shared.registry().get_or_init(|| registry);
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            timer,
+            armed: None,
+            entries: Vec::new(),
+            free: Vec::new(),
+            woken: Vec::new(),
+        })
+    }
+
+    fn entry(&mut self, token: Token) -> Option<&mut Entry> {
+        self.entries
+            .get_mut(token.index as usize)
+            .filter(|entry| entry.in_use && entry.generation == token.generation)
+    }
+
+    fn turn(&mut self, timeout: Option<Duration>) {
+        if self.poll.poll(&mut self.events, timeout).is_err() {
+            // Interrupted by a signal: the loop comes back. No other error is possible for a poll of our own.
+            return;
+        }
+        for event in &self.events {
+            match event.token().0 {
+                RING => continue,
+                TIMER => {
+                    self.armed = None;
+                    continue;
+                }
+                _ => {}
+            }
+            let token = Token::from_mio(event.token());
+            let Some(entry) = self
+                .entries
+                .get_mut(token.index as usize)
+                .filter(|entry| entry.in_use && entry.generation == token.generation)
+            else {
+                continue;
+            };
+            entry.tick = entry.tick.wrapping_add(1);
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                entry.readers.drain_into(&mut self.woken);
+            }
+            if event.is_writable() || event.is_write_closed() || event.is_error() {
+                entry.writers.drain_into(&mut self.woken);
+            }
+        }
+    }
+}
+
+/// Takes a descriptor out of a hub's poll, from any OS thread.
+fn leave_poll(shared: &'static Shared, fd: RawFd) {
+    if let Some(registry) = shared.registry().get() {
+        // An error means that it is not in there any more.
+        let _ = registry.deregister(&mut SourceFd(&fd));
+    }
+}
+
+/// Takes a descriptor that is about to be closed out of the poll of a hub, which may be another OS thread's.
+pub(crate) fn close(shared: &'static Shared, hub: Option<&Hub>, token: Token, fd: RawFd) {
+    match hub {
+        Some(hub) if std::ptr::eq(hub.shared(), shared) => {
+            if hub.reactor().is_registered(token) {
+                leave_poll(shared, fd);
+                hub.reactor().forget(hub, token);
+            }
+        }
+        _ => {
+            leave_poll(shared, fd);
+            // The slot can wait: nothing of the descriptor is left in the poll.
+            shared.inbox().push_quietly(Message::Forget(token));
+        }
+    }
+}

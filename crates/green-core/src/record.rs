@@ -1,0 +1,176 @@
+//! A green thread's record: what the hub knows of it, in memory that is never given back.
+//!
+//! Records live in chunks that a hub leaks on purpose and reuses ("type-stable"): an [`Unparker`](crate::unpark::Unparker)
+//! may come years late and still finds a record, whose generation then tells it that its green thread has ended.
+//! Everything here but `shared` and the wait node belongs to the owner hub's OS thread alone; the node is guarded by
+//! the lock of the queue that it is in.
+//!
+//! | state    | meaning                                                             | left by                    |
+//! |----------|---------------------------------------------------------------------|----------------------------|
+//! | Free     | in the hub's free list                                               | the start of a green thread |
+//! | Running  | its stack is the one that runs, or it waits in place (`no_switch`)    | parking, yielding, ending  |
+//! | Runnable | in the run queue                                                     | its turn                   |
+//! | Parked   | suspended; a wake-up, its timer or a kill makes it Runnable           | any of these               |
+//! | Leaked   | its OS thread ended with it suspended (I15); never leaves this state | nothing                    |
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::context::Slot;
+use crate::greenlet::ThreadGreenlets;
+use crate::hub::shared::Shared;
+use crate::identity::Identity;
+use crate::kill::Interrupts;
+use crate::local::Slots;
+use crate::spawn::unstarted::Task;
+use crate::stack::Stack;
+use crate::timer::TimerKey;
+use crate::unpark::{Outcome, WaitReason};
+use crate::wait_queue::Node;
+
+/// Where a green thread is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Free,
+    Running,
+    Runnable,
+    Parked,
+    Leaked,
+}
+
+/// One green thread, or one root, as its hub sees it.
+pub(crate) struct Record {
+    shared: &'static Shared,
+    generation: Cell<u32>,
+    pub(crate) state: Cell<State>,
+    /// A wake-up that came while the green thread was not parked.
+    pub(crate) notified: Cell<bool>,
+    /// What the park that is ending came to.
+    pub(crate) outcome: Cell<Outcome>,
+    pub(crate) reason: Cell<WaitReason>,
+    /// True for the root: the OS thread's own stack.
+    pub(crate) is_root: Cell<bool>,
+    /// True while thread-local destructors run: kills wait (I7).
+    pub(crate) exiting: Cell<bool>,
+    pub(crate) shield: Cell<u32>,
+    pub(crate) no_switch: Cell<u32>,
+    /// The innermost suspended context of the green thread.
+    pub(crate) slot: Slot,
+    pub(crate) stack: Cell<Option<Stack>>,
+    /// The timer of the park in progress.
+    pub(crate) timer: Cell<Option<TimerKey>>,
+    pub(crate) node: Node,
+    pub(crate) interrupts: Interrupts,
+    pub(crate) identity: Cell<Option<Arc<Identity>>>,
+    /// What is told about the end of a started green thread; none for a root.
+    pub(crate) task: Cell<Option<Arc<dyn Task>>>,
+    pub(crate) greenlets: Cell<Option<Rc<ThreadGreenlets>>>,
+    pub(crate) locals: Slots,
+}
+
+impl Record {
+    fn new(shared: &'static Shared) -> Self {
+        Self {
+            shared,
+            generation: Cell::new(0),
+            state: Cell::new(State::Free),
+            notified: Cell::new(false),
+            outcome: Cell::new(Outcome::Unparked),
+            reason: Cell::new(WaitReason::Other),
+            is_root: Cell::new(false),
+            exiting: Cell::new(false),
+            shield: Cell::new(0),
+            no_switch: Cell::new(0),
+            slot: Slot::empty(),
+            stack: Cell::new(None),
+            timer: Cell::new(None),
+            node: Node::new(),
+            interrupts: Interrupts::new(),
+            identity: Cell::new(None),
+            task: Cell::new(None),
+            greenlets: Cell::new(None),
+            locals: Slots::new(),
+        }
+    }
+
+    /// Returns the part of the owner hub that every OS thread may touch.
+    pub(crate) fn shared(&self) -> &'static Shared {
+        self.shared
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.get()
+    }
+
+    /// Makes every unparker of the present life void.
+    pub(crate) fn end_generation(&self) {
+        self.generation.set(self.generation.get().wrapping_add(1));
+    }
+
+    /// Returns the identity of the green thread whose record this is.
+    pub(crate) fn identity(&self) -> Arc<Identity> {
+        let identity = self.identity.take().expect("a live record has an identity");
+        let copy = Arc::clone(&identity);
+        self.identity.set(Some(identity));
+        copy
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("generation", &self.generation.get())
+            .field("state", &self.state.get())
+            .field("reason", &self.reason.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A hub's records: leaked chunks and a LIFO list of the free ones.
+#[derive(Debug)]
+pub(crate) struct Records {
+    free: RefCell<Vec<&'static Record>>,
+    chunks: RefCell<Vec<&'static [Record]>>,
+}
+
+impl Records {
+    pub(crate) const fn new() -> Self {
+        Self { free: RefCell::new(Vec::new()), chunks: RefCell::new(Vec::new()) }
+    }
+
+    /// Takes a free record; its fields are as a fresh one's but for the generation.
+    pub(crate) fn take(&self, shared: &'static Shared) -> &'static Record {
+        if let Some(record) = self.free.borrow_mut().pop() {
+            return record;
+        }
+        self.grow(shared)
+    }
+
+    #[cold]
+    fn grow(&self, shared: &'static Shared) -> &'static Record {
+        let count = self.chunks.borrow().last().map_or(4, |chunk| (chunk.len() * 2).min(1024));
+        let chunk: &'static [Record] = Box::leak((0..count).map(|_| Record::new(shared)).collect());
+        self.chunks.borrow_mut().push(chunk);
+        let mut free = self.free.borrow_mut();
+        free.extend(chunk[1..].iter().rev());
+        &chunk[0]
+    }
+
+    /// Puts a record back whose green thread has ended; the caller has emptied its fields.
+    pub(crate) fn give(&self, record: &'static Record) {
+        record.state.set(State::Free);
+        self.free.borrow_mut().push(record);
+    }
+
+    /// Calls `f` with every record that is not free.
+    pub(crate) fn for_each_live(&self, mut f: impl FnMut(&'static Record)) {
+        let chunks = self.chunks.borrow().clone();
+        for record in chunks.into_iter().flatten() {
+            if record.state.get() != State::Free {
+                f(record);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The FIFO of what a hub will run next, and the budget of hand-offs between two looks at the world.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use crate::record::Record;
+use crate::spawn::unstarted::Unstarted;
+
+/// Hand-offs between two passes of the hub, at most (I11).
+pub(crate) const BUDGET: u32 = 64;
+
+/// One entry of the run queue.
+#[derive(Debug)]
+pub(crate) enum Runnable {
+    /// A suspended green thread to resume.
+    Resume(&'static Record),
+    /// The oldest of this hub's stealable unstarted green threads, if no other hub has taken it meanwhile.
+    StartShared,
+    /// An unstarted green thread that must stay on this hub.
+    StartLocal(Box<Unstarted>),
+}
+
+/// A hub's run queue; strictly FIFO, so that neighbours take turns.
+#[derive(Debug)]
+pub(crate) struct RunQueue {
+    queue: RefCell<VecDeque<Runnable>>,
+    budget: Cell<u32>,
+    refill: Cell<u32>,
+}
+
+impl RunQueue {
+    pub(crate) const fn new() -> Self {
+        Self { queue: RefCell::new(VecDeque::new()), budget: Cell::new(BUDGET), refill: Cell::new(BUDGET) }
+    }
+
+    #[inline]
+    pub(crate) fn push(&self, runnable: Runnable) {
+        self.queue.borrow_mut().push_back(runnable);
+    }
+
+    /// Takes the next entry whatever the budget says: for the hub's own loop.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<Runnable> {
+        self.queue.borrow_mut().pop_front()
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.borrow().is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.borrow().len()
+    }
+
+    /// Spends one hand-off; returns false when the hub's own turn has come.
+    #[inline]
+    pub(crate) fn spend(&self) -> bool {
+        let left = self.budget.get();
+        if left == 0 {
+            return false;
+        }
+        self.budget.set(left - 1);
+        true
+    }
+
+    /// Starts a new budget. `passed` is how long the last one took, in nanoseconds: green threads that compute for
+    /// long between parks get a shorter one, so that timers and sockets wait for a bounded time and not for a
+    /// bounded number of hand-offs.
+    pub(crate) fn refill(&self, passed: u64) {
+        /// What a full budget may take before it is halved.
+        const LONG: u64 = 200_000;
+        let spent = self.refill.get() - self.budget.get();
+        let mut next = self.refill.get();
+        if passed > LONG && spent > 0 {
+            let each = (passed / u64::from(spent)).max(1);
+            next = u32::try_from(LONG / each).unwrap_or(BUDGET).clamp(1, BUDGET);
+        } else if next < BUDGET {
+            next = (next * 2).min(BUDGET);
+        }
+        self.refill.set(next);
+        self.budget.set(next);
+    }
+
+    /// Empties the queue: for a hub that closes.
+    pub(crate) fn take_all(&self) -> VecDeque<Runnable> {
+        self.queue.take()
+    }
+}

@@ -1,0 +1,206 @@
+//! The handles of spawned green threads: `Joiner`, `LocalJoiner` and the `Remote` of the latter.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use super::packet::Join;
+use crate::identity::Identity;
+use crate::kill::{self, KillError};
+use crate::unpark::Outcome;
+
+/// Owns the right to join a green thread that any OS thread may wait for. Dropping it detaches the green thread.
+pub struct Joiner<T> {
+    packet: Arc<dyn Join<T>>,
+}
+
+// SAFETY: `spawn` demands that the closure and the result are `Send`, exits are `Send` by `on_exit`'s bound, and the
+// packet's own state is synchronised (see `packet.rs`).
+unsafe impl<T> Send for Joiner<T> {}
+// SAFETY: the result is only reached through `join(self)`, so sharing the handle shares no `T`; std does the same.
+unsafe impl<T> Sync for Joiner<T> {}
+
+impl<T> Joiner<T> {
+    pub(crate) fn new(packet: Arc<dyn Join<T>>) -> Self {
+        Self { packet }
+    }
+
+    /// Returns who the green thread is.
+    pub fn identity(&self) -> &Arc<Identity> {
+        self.packet.identity()
+    }
+
+    /// Returns true once the result is there.
+    pub fn is_finished(&self) -> bool {
+        self.identity().is_done()
+    }
+
+    /// Waits for the end and returns the result, or in `Err` the payload of the panic or kill. A kill point.
+    ///
+    /// # Errors
+    ///
+    /// The payload with which the green thread unwound.
+    pub fn join(self) -> thread::Result<T> {
+        loop {
+            match self.identity().wait_done(None) {
+                Outcome::Unparked => break,
+                _ => kill::deliver(),
+            }
+        }
+        // SAFETY: the wait returned because `is_done`, and `self` is the only handle and is consumed.
+        unsafe { self.packet.take() }
+    }
+
+    /// Waits as [`join`](Self::join) does, but gives the handle back when `deadline` passes first.
+    ///
+    /// # Errors
+    ///
+    /// The handle, if the green thread has not ended.
+    pub fn join_until(self, deadline: Instant) -> Result<thread::Result<T>, Self> {
+        loop {
+            match self.identity().wait_done(Some(deadline)) {
+                Outcome::Unparked => break,
+                Outcome::TimedOut => return Err(self),
+                Outcome::Interrupted => kill::deliver(),
+            }
+        }
+        // SAFETY: as in `join`.
+        Ok(unsafe { self.packet.take() })
+    }
+
+    /// Asks for the end of the green thread: it unwinds at its next park, or never starts.
+    ///
+    /// # Errors
+    ///
+    /// [`KillError::PanicAbort`] where nothing can be unwound.
+    pub fn kill(&self) -> Result<(), KillError> {
+        self.identity().kill()
+    }
+
+    /// Runs `f` in the finishing green thread before the joiners wake, or at once if it has ended.
+    pub fn on_exit(&self, f: impl FnOnce() + Send + 'static) {
+        if let Err(f) = self.packet.on_exit(Box::new(f)) {
+            f();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Joiner<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joiner").field("identity", self.identity()).finish_non_exhaustive()
+    }
+}
+
+/// Owns the right to join a green thread of this hub, whose result may be anything (I2): it stays on this OS thread.
+pub struct LocalJoiner<T> {
+    inner: Joiner<T>,
+    _local: PhantomData<*const ()>,
+}
+
+impl<T> LocalJoiner<T> {
+    pub(crate) fn new(packet: Arc<dyn Join<T>>) -> Self {
+        Self { inner: Joiner::new(packet), _local: PhantomData }
+    }
+
+    /// Returns who the green thread is.
+    pub fn identity(&self) -> &Arc<Identity> {
+        self.inner.identity()
+    }
+
+    /// Returns true once the result is there.
+    pub fn is_finished(&self) -> bool {
+        self.inner.is_finished()
+    }
+
+    /// Waits for the end and returns the result; see [`Joiner::join`].
+    ///
+    /// # Errors
+    ///
+    /// The payload with which the green thread unwound.
+    pub fn join(self) -> thread::Result<T> {
+        self.inner.join()
+    }
+
+    /// Waits until `deadline`; see [`Joiner::join_until`].
+    ///
+    /// # Errors
+    ///
+    /// The handle, if the green thread has not ended.
+    pub fn join_until(self, deadline: Instant) -> Result<thread::Result<T>, Self> {
+        self.inner.join_until(deadline).map_err(|inner| Self { inner, _local: PhantomData })
+    }
+
+    /// Asks for the end of the green thread; see [`Joiner::kill`].
+    ///
+    /// # Errors
+    ///
+    /// [`KillError::PanicAbort`] where nothing can be unwound.
+    pub fn kill(&self) -> Result<(), KillError> {
+        self.inner.kill()
+    }
+
+    /// Runs `f` in the finishing green thread before the joiners wake, or at once if it has ended.
+    pub fn on_exit(&self, f: impl FnOnce() + 'static) {
+        if let Err(f) = self.inner.packet.on_exit(Box::new(f)) {
+            f();
+        }
+    }
+
+    /// Returns a handle for other OS threads, which can kill and wait but never see the result.
+    pub fn remote(&self) -> Remote {
+        Remote { identity: Arc::clone(self.identity()) }
+    }
+}
+
+impl<T> fmt::Debug for LocalJoiner<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalJoiner").field("identity", self.identity()).finish_non_exhaustive()
+    }
+}
+
+/// What other OS threads may do with a green thread of [`spawn_local`](super::spawn_local): kill it, wait for it.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    identity: Arc<Identity>,
+}
+
+impl Remote {
+    /// Returns who the green thread is.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    /// Returns true once it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.identity.is_done()
+    }
+
+    /// Asks for its end; see [`Joiner::kill`].
+    ///
+    /// # Errors
+    ///
+    /// [`KillError::PanicAbort`] where nothing can be unwound.
+    pub fn kill(&self) -> Result<(), KillError> {
+        self.identity.kill()
+    }
+
+    /// Waits for its end. A kill point.
+    pub fn wait(&self) {
+        while self.identity.wait_done(None) != Outcome::Unparked {
+            kill::deliver();
+        }
+    }
+
+    /// Waits for its end until `deadline`; returns false if that passes first. A kill point.
+    pub fn wait_until(&self, deadline: Instant) -> bool {
+        loop {
+            match self.identity.wait_done(Some(deadline)) {
+                Outcome::Unparked => return true,
+                Outcome::TimedOut => return false,
+                Outcome::Interrupted => kill::deliver(),
+            }
+        }
+    }
+}

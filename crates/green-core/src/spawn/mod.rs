@@ -1,0 +1,148 @@
+//! Spawning: from a closure to an unstarted green thread on some hub, and the handles to wait for it.
+
+pub(crate) mod ids;
+mod joiner;
+pub(crate) mod naming;
+mod os_thread;
+mod packet;
+pub(crate) mod unstarted;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+pub use joiner::{Joiner, LocalJoiner, Remote};
+
+use crate::config;
+use crate::current;
+use crate::hub::Hub;
+use crate::identity::Identity;
+use crate::mode::Mode;
+use crate::placement::{self, Place};
+use crate::stack::StackSize;
+use packet::{Join, Packet};
+use unstarted::{Task, Unstarted};
+
+/// What a builder may say of a green thread.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Its name.
+    pub name: Option<String>,
+    /// The usable size of its stack in bytes; the configured size if none.
+    pub stack_size: Option<usize>,
+}
+
+/// The result, in `Err`, of a green thread that can never run again because the OS thread whose hub it belonged to has
+/// ended (I15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Abandoned;
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the OS thread ended on which the green thread ran")
+    }
+}
+
+impl std::error::Error for Abandoned {}
+
+/// Starts a green thread on some hub.
+///
+/// # Errors
+///
+/// `InvalidInput` for an invalid configuration or stack size; the OS error if there is no memory, or no mapping, for
+/// one more stack.
+pub fn spawn<F, T>(options: Options, f: F) -> io::Result<Joiner<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: nothing is borrowed.
+    unsafe { spawn_unchecked(options, f) }
+}
+
+/// Starts a green thread that may borrow; one that does is placed where that is sound (I15).
+///
+/// # Safety
+///
+/// What `f` and `T` borrow outlives the run of `f` and the drop of its result.
+///
+/// # Errors
+///
+/// As for [`spawn`].
+pub unsafe fn spawn_unchecked<'a, F, T>(options: Options, f: F) -> io::Result<Joiner<T>>
+where
+    F: FnOnce() -> T + Send + 'a,
+    T: Send + 'a,
+{
+    let config = config::get()?;
+    let identity = new_identity(options.name);
+    let packet = Arc::new(Packet::new(Arc::clone(&identity), f));
+    // SAFETY: the caller promises that the borrows outlive every use.
+    let (task, join) = unsafe { erase(packet) };
+    let size = options.stack_size.unwrap_or(config.stack_size());
+    if config.mode() == Mode::Plain {
+        os_thread::spawn(task, size)?;
+        return Ok(Joiner::new(join));
+    }
+    let hub = current::hub();
+    let unstarted = unstarted(hub, task, size)?;
+    match placement::choose(hub, config)? {
+        Place::Here => hub.enqueue_local(unstarted),
+        Place::HereFirst(workers) => {
+            hub.enqueue_shared(unstarted);
+            workers.invite();
+        }
+        Place::InTurn(workers) => workers.send_in_turn(unstarted),
+        Place::On(shared) => placement::send(shared, unstarted),
+    }
+    Ok(Joiner::new(join))
+}
+
+/// Starts a green thread that stays on this OS thread's hub, so that nothing of it need be `Send` (I2).
+///
+/// # Errors
+///
+/// As for [`spawn`].
+pub fn spawn_local<F, T>(options: Options, f: F) -> io::Result<LocalJoiner<T>>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    let config = config::get()?;
+    let packet = Arc::new(Packet::new(new_identity(options.name), f));
+    // SAFETY: nothing is borrowed.
+    let (task, join) = unsafe { erase(packet) };
+    let hub = current::hub();
+    let unstarted = unstarted(hub, task, options.stack_size.unwrap_or(config.stack_size()))?;
+    hub.enqueue_local(unstarted);
+    Ok(LocalJoiner::new(join))
+}
+
+fn new_identity(name: Option<String>) -> Arc<Identity> {
+    Arc::new(Identity::new(ids::next(), name.map(String::into_boxed_str)))
+}
+
+fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
+    let credit = hub.stacks().reserve(StackSize::new(size)?)?;
+    Ok(Unstarted { task, credit, since: hub.seen() })
+}
+
+/// Splits a packet into its two ends and forgets its lifetime.
+///
+/// # Safety
+///
+/// What `F` and `T` borrow outlives every use of the two ends.
+unsafe fn erase<'a, F, T>(packet: Arc<Packet<F, T>>) -> (Arc<dyn Task>, Arc<dyn Join<T>>)
+where
+    F: FnOnce() -> T + 'a,
+    T: 'a,
+{
+    let task: Arc<dyn Task + 'a> = packet.clone();
+    let join: Arc<dyn Join<T> + 'a> = packet;
+    // SAFETY: only the lifetime changes, which the caller answers for.
+    let task = unsafe { std::mem::transmute::<Arc<dyn Task + 'a>, Arc<dyn Task>>(task) };
+    // SAFETY: as above.
+    let join = unsafe { std::mem::transmute::<Arc<dyn Join<T> + 'a>, Arc<dyn Join<T>>>(join) };
+    (task, join)
+}

@@ -1,0 +1,49 @@
+//! The panic hook that names the green thread.
+//!
+//! std's own message names the OS thread, which for a green thread is its hub. The hook is installed once, in front of
+//! the one that it finds, and says first whose panic follows. Roots are left to std: their OS thread's name is theirs.
+
+use std::io::Write;
+use std::panic;
+use std::sync::Once;
+
+use crate::current;
+use crate::park::no_switch;
+
+static INSTALLED: Once = Once::new();
+
+/// Installs the hook, once in the process.
+pub(crate) fn install() {
+    INSTALLED.call_once(|| {
+        if std::thread::panicking() {
+            // The first use of a hub is in a destructor that unwinds: std refuses to change hooks now.
+            return;
+        }
+        put_before_present_hook();
+    });
+}
+
+/// Installs the hook once more, in front of the present one; not while this thread panics.
+pub(crate) fn put_before_present_hook() {
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        // A hook must not switch: std holds the hook's lock around it.
+        no_switch(|| {
+            announce();
+            previous(info);
+        });
+    }));
+}
+
+/// Writes who panics, in one piece, to where std's hook writes the rest.
+fn announce() {
+    let Some(hub) = current::existing() else { return };
+    if hub.current().is_root.get() {
+        return;
+    }
+    hub.with_identity(|identity| {
+        let name = identity.name().unwrap_or("<unnamed>");
+        let line = format!("\ngreen thread '{name}' ({}) panicked:", identity.id());
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    });
+}

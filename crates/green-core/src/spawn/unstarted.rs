@@ -1,0 +1,43 @@
+//! A green thread that has no stack yet: what may still move between hubs.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::identity::Identity;
+use crate::stack::Credit;
+
+/// A green thread's body and what is told of its end, with the types erased.
+///
+/// The holder of the one `Unstarted`, and then the record of the started green thread, is the *runner*: `run`,
+/// `complete` and `abandon` are its alone.
+pub(crate) trait Task {
+    fn identity(&self) -> &Arc<Identity>;
+
+    /// Runs the body, keeps its result, and runs what was to run at the end. Never unwinds.
+    fn run(&self);
+
+    /// Makes the result known.
+    fn complete(&self);
+
+    /// Takes `payload` for the result: the body will not run, or not on. `complete` makes it known. Never unwinds.
+    fn abandon(&self, payload: Box<dyn Any + Send>);
+}
+
+/// A green thread before its start: no stack yet, only the credit for one.
+pub(crate) struct Unstarted {
+    pub(crate) task: Arc<dyn Task>,
+    pub(crate) credit: Credit,
+    /// When it was made, by the spawning hub's last look at the clock, in ticks.
+    pub(crate) since: u64,
+}
+
+// SAFETY: one that is sent to, or taken by, another hub was made by `spawn`, whose bounds make the closure and the
+// result `Send`; those of `spawn_local` stay in their hub's run queue (I2).
+unsafe impl Send for Unstarted {}
+
+impl fmt::Debug for Unstarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unstarted").field("identity", self.task.identity()).finish_non_exhaustive()
+    }
+}

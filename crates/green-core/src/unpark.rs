@@ -1,0 +1,139 @@
+//! Waking a green thread from anywhere: the `Unparker`, and what a park is for and comes to.
+
+use std::fmt;
+
+use crate::current;
+use crate::hub::shared::Message;
+use crate::record::Record;
+use crate::wait_queue::Node;
+
+/// What a park came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a park may have ended for another reason than a wake-up"]
+pub enum Outcome {
+    /// Somebody unparked this green thread. It may be a late wake-up of an earlier wait: check the condition again.
+    Unparked,
+    /// The deadline passed first.
+    TimedOut,
+    /// A kill or an alarm is pending: leave every queue, pass on what was taken, then call
+    /// [`kill::deliver`](crate::kill::deliver).
+    Interrupted,
+}
+
+/// Why a green thread is parked; shown by diagnostics. Every kind of wait has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WaitReason {
+    /// `thread::park` and its timed forms.
+    Park,
+    /// `thread::sleep` and timers.
+    Sleep,
+    /// Waiting for a green thread's end.
+    Join,
+    /// The end of a `thread::scope`.
+    Scope,
+    /// Data to read.
+    Read,
+    /// Room to write.
+    Write,
+    /// A connection to accept.
+    Accept,
+    /// A connection to be made.
+    Connect,
+    /// A pause before `accept` is tried again with no file descriptor free.
+    AcceptBackoff,
+    /// A job on a blocking pool.
+    Unblock,
+    /// A name to be resolved.
+    Resolve,
+    /// A lock.
+    Lock,
+    /// A tick of an interval.
+    Interval,
+    /// A wait of the program's own making.
+    Other,
+}
+
+/// The right to wake one green thread, from any OS thread, as often as one likes.
+///
+/// It names a record and a generation, so it stays valid for ever: once the green thread has ended, `unpark` does
+/// nothing (I6). A wake-up that arrives while the green thread runs makes its next park return at once.
+///
+/// Ordering: what happened before `unpark` is visible to the green thread after the park that it ended.
+#[derive(Clone, Copy)]
+pub struct Unparker {
+    record: &'static Record,
+    generation: u32,
+}
+
+// SAFETY: the only field of a `Record` that another OS thread touches through an `Unparker` is `shared`, which is
+// never written after the record is made and is itself `Sync`; everything else is left to the owner hub (I6).
+unsafe impl Send for Unparker {}
+// SAFETY: as for `Send`; the methods take `self` by copy.
+unsafe impl Sync for Unparker {}
+
+impl Unparker {
+    pub(crate) fn of(record: &'static Record) -> Self {
+        Self { record, generation: record.generation() }
+    }
+
+    /// Returns the unparker of the running green thread (on a plain OS thread: of its root).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_core::park::park;
+    /// use green_core::unpark::{Outcome, Unparker, WaitReason};
+    ///
+    /// let me = Unparker::current();
+    /// let other = std::thread::spawn(move || me.unpark());
+    /// assert_eq!(park(WaitReason::Other), Outcome::Unparked);
+    /// other.join().unwrap();
+    /// ```
+    pub fn current() -> Self {
+        Self::of(current::hub().current())
+    }
+
+    /// Wakes the green thread if it is parked, otherwise makes its next park return at once.
+    pub fn unpark(self) {
+        match current::existing() {
+            Some(hub) if hub.owns(self.record) => hub.unpark_local(self.record, self.generation),
+            _ => self.record.shared().send(Message::Unpark(self)),
+        }
+    }
+
+    /// Asks for the green thread's end; see `kill`.
+    pub(crate) fn kill(self) {
+        match current::existing() {
+            Some(hub) if hub.owns(self.record) => hub.kill_local(self),
+            _ => self.record.shared().send(Message::Kill(self)),
+        }
+    }
+
+    /// Returns the record if it still belongs to the green thread that this was made for. Only its owner hub asks.
+    pub(crate) fn live(self) -> Option<&'static Record> {
+        (self.record.generation() == self.generation).then_some(self.record)
+    }
+
+    /// Returns the node by which the running green thread waits in a queue; only its owner hub asks.
+    pub(crate) fn node(self) -> &'static Node {
+        &self.record.node
+    }
+
+    pub(crate) fn record(self) -> &'static Record {
+        self.record
+    }
+
+    pub(crate) fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+impl fmt::Debug for Unparker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unparker")
+            .field("record", &std::ptr::from_ref(self.record))
+            .field("generation", &self.generation)
+            .finish()
+    }
+}

@@ -1,0 +1,292 @@
+//! The one FIFO of waiters, under joins, locks and everything else that green threads wait for.
+//!
+//! A waiter's node lies in its record (a stack frame would do, but a record is there anyway), so waiting allocates
+//! nothing. The queue may be shared by green threads of many hubs and by plain OS threads.
+//!
+//! # The protocol
+//!
+//! | node    | meaning                                                      | next                                 |
+//! |---------|--------------------------------------------------------------|--------------------------------------|
+//! | IDLE    | in no queue                                                  | QUEUED by its owner, under the lock  |
+//! | QUEUED  | linked                                                       | CLAIMED by a notifier, or IDLE by its owner; under the lock |
+//! | CLAIMED | unlinked by a notifier that has still to say so              | DONE by that notifier, without the lock |
+//! | DONE    | notified; the notifier will not touch node or queue any more | IDLE by its owner                    |
+//!
+//! The races that it survives:
+//! - *Timeout or kill against notify.* The owner takes the lock to unlink itself. If it finds itself CLAIMED, the
+//!   notification has won: it waits the few instructions until DONE and reports `Unparked`, so a wake-up is never
+//!   lost and need not be passed on.
+//! - *A queue that dies with the wait.* A waiter may free the queue (it may lie in what it waited for) as soon as
+//!   its wait returns. DONE is therefore the notifier's last touch of a node, made after the lock was released, and
+//!   a notifier of many unlinks all of them under one lock before it says DONE to the first.
+//! - *A late unpark.* The notifier unparks after DONE, when the owner may already be in another wait: that park ends
+//!   spuriously, and its loop looks at its own node.
+//!
+//! Rejected: a futex word per queue with the waiters elsewhere (parking_lot's way) hashes on every wait and cannot
+//! unlink a green thread whose OS thread has ended; wake-ups that carry a token to pass on need every caller to
+//! do it right.
+
+use std::cell::Cell;
+use std::fmt;
+use std::ptr;
+use std::time::Instant;
+
+use crate::park::park_until;
+use crate::primitive::{AtomicU8, Mutex, Ordering, spin};
+use crate::unpark::{Outcome, Unparker, WaitReason};
+
+const IDLE: u8 = 0;
+const QUEUED: u8 = 1;
+const CLAIMED: u8 = 2;
+const DONE: u8 = 3;
+
+/// A place in a queue. `state` is stored with `Release` and loaded with `Acquire` where it crosses OS threads; the
+/// other fields are guarded by the lock of the queue that the node is in.
+pub(crate) struct Node {
+    state: AtomicU8,
+    next: Cell<*const Node>,
+    previous: Cell<*const Node>,
+    queue: Cell<*const WaitQueue>,
+    unparker: Cell<Option<Unparker>>,
+}
+
+impl Node {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: AtomicU8::new(IDLE),
+            next: Cell::new(ptr::null()),
+            previous: Cell::new(ptr::null()),
+            queue: Cell::new(ptr::null()),
+            unparker: Cell::new(None),
+        }
+    }
+
+    /// Takes the node of a green thread that will never run again out of its queue (I15), and passes on a wake-up
+    /// that it had been given and could not use.
+    #[cfg(not(loom))]
+    pub(crate) fn abandon(&self) {
+        let queue = self.queue.get();
+        if self.state.load(Ordering::Acquire) == IDLE || queue.is_null() {
+            return;
+        }
+        // SAFETY: the frame that called `wait_until` is suspended for ever and borrows the queue, so the queue
+        // outlives this call (I8, I15).
+        let queue = unsafe { &*queue };
+        if queue.leave(self) {
+            return;
+        }
+        queue.notify_one();
+    }
+}
+
+struct List {
+    head: *const Node,
+    tail: *const Node,
+}
+
+// SAFETY: the pointers lead to nodes whose linked fields are only touched under the lock around this list, and whose
+// memory outlives their time in it: records are never freed, and a node leaves the list before its wait returns.
+unsafe impl Send for List {}
+
+impl List {
+    fn push_back(&mut self, node: &Node) {
+        node.next.set(ptr::null());
+        node.previous.set(self.tail);
+        if self.tail.is_null() {
+            self.head = node;
+        } else {
+            // SAFETY: a linked node is alive, and `&mut self` means that the lock is held.
+            unsafe { &*self.tail }.next.set(node);
+        }
+        self.tail = node;
+    }
+
+    fn remove(&mut self, node: &Node) {
+        let (previous, next) = (node.previous.get(), node.next.get());
+        if previous.is_null() {
+            self.head = next;
+        } else {
+            // SAFETY: a linked node is alive, and `&mut self` means that the lock is held.
+            unsafe { &*previous }.next.set(next);
+        }
+        if next.is_null() {
+            self.tail = previous;
+        } else {
+            // SAFETY: as above.
+            unsafe { &*next }.previous.set(previous);
+        }
+    }
+
+    fn pop_front<'a>(&mut self) -> Option<&'a Node> {
+        if self.head.is_null() {
+            return None;
+        }
+        // SAFETY: a linked node is alive; once it is CLAIMED it stays so until the caller says DONE.
+        let node = unsafe { &*self.head };
+        self.remove(node);
+        Some(node)
+    }
+}
+
+/// A FIFO of waiting green threads and OS threads.
+///
+/// What happened before a `notify` is visible to the waiter that it woke. Once a notified wait has returned, the
+/// notifier no longer touches the queue, so the waiter may free it.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use green_core::unpark::{Outcome, WaitReason};
+/// use green_core::wait_queue::WaitQueue;
+///
+/// let gate = Arc::new((AtomicBool::new(false), WaitQueue::new()));
+/// let opener = Arc::clone(&gate);
+/// let thread = std::thread::spawn(move || {
+///     opener.0.store(true, Ordering::SeqCst);
+///     opener.1.notify_all();
+/// });
+/// // The closure runs under the queue's lock, so the store above cannot slip in between the look and the wait.
+/// let outcome = gate.1.wait_until(None, WaitReason::Other, || !gate.0.load(Ordering::SeqCst));
+/// assert_eq!(outcome, Outcome::Unparked);
+/// thread.join().unwrap();
+/// ```
+pub struct WaitQueue {
+    list: Mutex<List>,
+}
+
+impl WaitQueue {
+    /// Creates an empty queue.
+    #[cfg(not(loom))]
+    pub const fn new() -> Self {
+        Self { list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }) }
+    }
+
+    /// Creates an empty queue.
+    #[cfg(loom)]
+    pub fn new() -> Self {
+        Self { list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }) }
+    }
+
+    /// Waits until a notification comes, `deadline` passes, or a kill or alarm can be delivered.
+    ///
+    /// `blocked` is asked once, under the queue's lock: if it returns false there is nothing to wait for, and the
+    /// call returns [`Outcome::Unparked`] at once. It must not park.
+    ///
+    /// The outcome is exact: `Unparked` means that a notification was taken (or `blocked` returned false), anything
+    /// else that none was and that this waiter has left the queue. After `Interrupted` the caller cleans up and
+    /// calls [`kill::deliver`](crate::kill::deliver).
+    pub fn wait_until(
+        &self,
+        deadline: Option<Instant>,
+        reason: WaitReason,
+        blocked: impl FnOnce() -> bool,
+    ) -> Outcome {
+        let unparker = Unparker::current();
+        let node = unparker.node();
+        {
+            let mut list = self.list.lock();
+            if !blocked() {
+                return Outcome::Unparked;
+            }
+            node.unparker.set(Some(unparker));
+            node.queue.set(self);
+            node.state.store(QUEUED, Ordering::Relaxed);
+            list.push_back(node);
+        }
+        loop {
+            let outcome = park_until(deadline, reason);
+            if node.state.load(Ordering::Acquire) == DONE {
+                node.state.store(IDLE, Ordering::Relaxed);
+                return Outcome::Unparked;
+            }
+            if outcome != Outcome::Unparked {
+                return if self.leave(node) { outcome } else { Outcome::Unparked };
+            }
+        }
+    }
+
+    /// Unlinks `node`; returns false if a notification had claimed it before.
+    fn leave(&self, node: &Node) -> bool {
+        {
+            let mut list = self.list.lock();
+            if node.state.load(Ordering::Relaxed) == QUEUED {
+                list.remove(node);
+                node.state.store(IDLE, Ordering::Relaxed);
+                return true;
+            }
+        }
+        let mut rounds = 0;
+        while node.state.load(Ordering::Acquire) != DONE {
+            spin(rounds);
+            rounds += 1;
+        }
+        node.state.store(IDLE, Ordering::Relaxed);
+        false
+    }
+
+    /// Wakes the one that has waited longest; returns false if nobody waits.
+    pub fn notify_one(&self) -> bool {
+        let node = {
+            let mut list = self.list.lock();
+            let Some(node) = list.pop_front() else { return false };
+            node.state.store(CLAIMED, Ordering::Relaxed);
+            node
+        };
+        Self::finish(node);
+        true
+    }
+
+    /// Wakes all that wait now, in their order; returns how many.
+    pub fn notify_all(&self) -> usize {
+        let mut node: *const Node = {
+            let mut list = self.list.lock();
+            let head = list.head;
+            let mut node = head;
+            while !node.is_null() {
+                // SAFETY: linked nodes are alive, and the lock is held.
+                let claimed = unsafe { &*node };
+                claimed.state.store(CLAIMED, Ordering::Relaxed);
+                node = claimed.next.get();
+            }
+            list.head = ptr::null();
+            list.tail = ptr::null();
+            head
+        };
+        let mut count = 0;
+        while !node.is_null() {
+            // SAFETY: a CLAIMED node stays in its wait until this call says DONE.
+            let claimed = unsafe { &*node };
+            // The link is read before DONE, after which the node may be in another queue.
+            node = claimed.next.get();
+            Self::finish(claimed);
+            count += 1;
+        }
+        count
+    }
+
+    /// Tells a CLAIMED node's owner: the last touch of the node.
+    fn finish(node: &Node) {
+        let unparker = node.unparker.get().expect("a queued node has an unparker");
+        node.state.store(DONE, Ordering::Release);
+        unparker.unpark();
+    }
+
+    /// Returns true if nobody waits at this moment.
+    pub fn is_empty(&self) -> bool {
+        self.list.lock().head.is_null()
+    }
+}
+
+impl Default for WaitQueue {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for WaitQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitQueue").finish_non_exhaustive()
+    }
+}
