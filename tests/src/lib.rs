@@ -1,0 +1,104 @@
+//! Whole-system tests of `green`: what every suite shares, and the examples of the book.
+//!
+//! The suites are the folders beside `src` (`parity`, `isolated`, `stress`, `compat`), each a test target of
+//! this package. The library has two duties: to say in which [`Mode`]s a test holds, and to hand every
+//! chapter of the book to rustdoc, so that `cargo test --doc` compiles and runs the code in it.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::panic::Location;
+use std::thread;
+
+/// One of the three ways to run a program that uses `green`, chosen by its environment.
+///
+/// `cargo xtask test` runs every test in all of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Green threads on worker hubs: no variable set.
+    Default,
+    /// Green threads on the hub of the OS thread that spawned them: `GREEN_HUBS=0`.
+    Hubs0,
+    /// Every spawned thread is an OS thread: `GREEN=off`.
+    Off,
+}
+
+impl Mode {
+    /// Returns the mode that this process runs in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_tests::Mode;
+    ///
+    /// assert_eq!(Mode::current() == Mode::Off, std::env::var_os("GREEN").is_some_and(|v| v == "off"));
+    /// ```
+    #[must_use]
+    pub fn current() -> Self {
+        let is = |name, value| std::env::var_os(name).is_some_and(|found| found == value);
+        if is("GREEN", "off") {
+            Self::Off
+        } else if is("GREEN_HUBS", "0") {
+            Self::Hubs0
+        } else {
+            Self::Default
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Default => "default",
+            Self::Hubs0 => "hubs0",
+            Self::Off => "off",
+        })
+    }
+}
+
+/// Returns whether the calling test holds in the mode that this process runs in, and announces the skip
+/// when it does not.
+///
+/// `cargo xtask test` counts the announcements and fails when a mode has too many. They are lines
+/// `green-skip: <test>: <reason>` on the process's real standard error, past libtest's capture, so that
+/// they arrive from tests that pass. Call it on the test's own OS thread, whose name is the test's.
+///
+/// # Examples
+///
+/// ```
+/// use green_tests::{Mode, holds_in};
+///
+/// fn worker_hubs_share_the_work() {
+///     if !holds_in(&[Mode::Default]) {
+///         return;
+///     }
+///     // What needs several hubs.
+/// }
+/// # worker_hubs_share_the_work();
+/// ```
+#[must_use = "a test that does not hold in this mode has to return"]
+#[track_caller]
+pub fn holds_in(modes: &[Mode]) -> bool {
+    let mode = Mode::current();
+    if modes.contains(&mode) {
+        return true;
+    }
+    let thread = thread::current();
+    let test = match thread.name() {
+        Some(name) if name != "main" => name.to_owned(),
+        // libtest runs on the main thread under `--test-threads=1`.
+        _ => Location::caller().to_string(),
+    };
+    let line = format!("green-skip: {test}: not in mode {mode}\n");
+    // A closed stderr loses the count, not the test.
+    let _ = io::stderr().write_all(line.as_bytes());
+    false
+}
+
+/// The book, chapter by chapter: rustdoc compiles and runs what is in its code blocks.
+///
+/// `cargo xtask tidy` fails when a chapter is missing here.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../docs/src/contributing.md")]
+    mod contributing {}
+}
