@@ -1,0 +1,49 @@
+//! What core asks of the operating system; the only place with platform `cfg`.
+//!
+//! A platform owes the items re-exported below, with these meanings:
+//!
+//! - **Stacks**: [`page_size`]; [`Mapping`], a reserved address range whose pages are committed when touched, in which
+//!   single pages can be made to fault ([`Mapping::guard`]) and ranges given back ([`Mapping::discard`]) without
+//!   losing the guards; [`MapCharge`], where the number of such guards is limited.
+//! - **Overflow**: [`install_overflow_handler`], [`install_alternate_stack`] and [`GuardedRegion`]: a fault in the
+//!   guard of a green stack ends the process with std's message, any other fault goes where it went before.
+//! - **Waiting**: [`futex_wait`] and [`futex_wake`] for an OS thread with nothing else to do, [`poll_fds`] for one with
+//!   a single descriptor, [`EventFd`] to interrupt the latter and the reactor, [`TimerFd`] for deadlines finer than the
+//!   reactor's milliseconds, [`set_timer_slack`] so that they are kept.
+//! - **Sockets**: [`recv`], [`peek`], [`send`] and their vectored forms never block whatever the descriptor's flags
+//!   are; [`is_nonblocking`], [`set_nonblocking`], [`receive_timeout`] and [`send_timeout`] read and set what the user
+//!   asked of the descriptor.
+//! - **Fork**: [`fork_generation`] changes in the child of a `fork`.
+//!
+//! Linux has all of it. Elsewhere core does not compile: a port that guarded no stacks, or that blocked a hub in a
+//! system call, would look as if it worked.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "green-core runs on Linux only: another platform needs its own half of `sys`, and sys/mod.rs says what it owes"
+);
+
+#[cfg(target_os = "linux")]
+mod unix;
+
+#[cfg(target_os = "linux")]
+pub(crate) use unix::{
+    alternate_stack::{AlternateStack, install_alternate_stack},
+    event_fd::EventFd,
+    fd::{NonBlocking, is_nonblocking, set_nonblocking},
+    float::calm_float_flags,
+    fork::{fork_generation, install_fork_guard},
+    futex::{futex_wait, futex_wake},
+    guard::MapCharge,
+    mapping::Mapping,
+    overflow::install_overflow_handler,
+    page_size,
+    poll::{Direction, poll_fds},
+    region::{GuardedRegion, Stacks},
+    set_timer_slack,
+    socket::{MAX_BUFFERS, MsgFlags, peek, receive_timeout, recv, recv_vectored, send, send_timeout, send_vectored},
+    timer_fd::TimerFd,
+};
+
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) use unix::{guard::force_mprotect, tests::in_child};

@@ -1,0 +1,63 @@
+//! The Linux half of `sys`, on `libc`.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use libc::{c_int, timespec};
+
+pub(super) mod alternate_stack;
+pub(super) mod event_fd;
+pub(super) mod fd;
+pub(super) mod float;
+pub(super) mod fork;
+pub(super) mod futex;
+pub(super) mod guard;
+pub(super) mod mapping;
+pub(super) mod overflow;
+pub(super) mod poll;
+pub(super) mod region;
+pub(super) mod socket;
+pub(super) mod timer_fd;
+
+/// Returns the size of a page in bytes.
+pub(crate) fn page_size() -> usize {
+    static PAGE_SIZE: AtomicUsize = AtomicUsize::new(0);
+    let known = PAGE_SIZE.load(Relaxed);
+    if known != 0 {
+        return known;
+    }
+    // SAFETY: sysconf takes a plain number and touches no memory of ours.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let size = usize::try_from(size).expect("every Linux has a page size");
+    PAGE_SIZE.store(size, Relaxed);
+    size
+}
+
+/// Asks that timed waits of the calling OS thread end on time.
+///
+/// Linux may delay them by 50 µs to save power; 1 ns is the least it accepts. Errors are ignored, since late is
+/// still correct (a thread of a real-time class has no slack and needs none).
+pub(crate) fn set_timer_slack() {
+    const ONE_NANOSECOND: libc::c_ulong = 1;
+    // SAFETY: PR_SET_TIMERSLACK takes a number and changes only a property of the calling thread.
+    let _ = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, ONE_NANOSECOND) };
+}
+
+/// Turns the -1 of a system call into the error that it left in `errno`.
+fn check(result: c_int) -> io::Result<c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Does what [`check`] does for a call that returns a length.
+fn check_len(result: isize) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Converts a span of time, cutting off what the kernel cannot count, which is longer than any machine runs.
+fn to_timespec(span: Duration) -> timespec {
+    timespec { tv_sec: span.as_secs().try_into().unwrap_or(libc::time_t::MAX), tv_nsec: span.subsec_nanos().into() }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,43 @@
+//! Waiting for one descriptor on an OS thread that has no reactor.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::ptr;
+use std::time::Duration;
+
+use libc::{nfds_t, pollfd, timespec};
+
+use super::{check, to_timespec};
+
+/// Which way data flows through a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Out of the kernel: data, a connection to accept, the end of a stream.
+    Read,
+    /// Into the kernel: room for data, a connection made.
+    Write,
+}
+
+/// Sleeps until `fd` is ready, `wake` is readable or `timeout` has passed, and returns whether `fd` is ready.
+///
+/// An error or a hang-up on `fd` counts as ready: the call that waited will find out. It may return `false` for no
+/// reason, such as a signal.
+pub(crate) fn poll_fds(fd: Option<(RawFd, Direction)>, wake: RawFd, timeout: Option<Duration>) -> io::Result<bool> {
+    let (fd, events) = match fd {
+        Some((fd, Direction::Read)) => (fd, libc::POLLIN | libc::POLLRDHUP),
+        Some((fd, Direction::Write)) => (fd, libc::POLLOUT),
+        // The kernel skips negative descriptors.
+        None => (-1, 0),
+    };
+    let mut entries = [pollfd { fd, events, revents: 0 }, pollfd { fd: wake, events: libc::POLLIN, revents: 0 }];
+    let timeout = timeout.map(to_timespec);
+    let timeout: *const timespec = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: `entries` is an array of the stated length and `timeout` null or a valid timespec, both for the length
+    // of the call; a null signal mask leaves the mask alone.
+    let result = unsafe { libc::ppoll(entries.as_mut_ptr(), entries.len() as nfds_t, timeout, ptr::null()) };
+    match check(result) {
+        Ok(_) => Ok(entries[0].revents != 0),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(error) => Err(error),
+    }
+}
