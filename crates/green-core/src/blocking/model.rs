@@ -1,0 +1,163 @@
+//! loom models of a pool: its crew and its tickets as they are, with loom's threads as workers and callers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread::{self, Thread};
+
+use super::crew::{Call, Crew, Next};
+use super::ticket::{Job, Ticket, finish};
+use crate::park::park_until;
+use crate::primitive::Mutex;
+use crate::unpark::{Unparker, WaitReason};
+
+struct ModelPool {
+    crew: Mutex<Crew<Arc<dyn Job>, Thread>>,
+    max: usize,
+    /// Whether a worker that finds no job sleeps until it is woken, or wakes by itself at once and leaves.
+    patient: bool,
+    /// How many jobs there will be: the worker that does the last one leaves, so that the model ends.
+    jobs: AtomicUsize,
+}
+
+impl ModelPool {
+    fn new(max: usize, patient: bool, jobs: usize) -> Arc<ModelPool> {
+        Arc::new(ModelPool {
+            crew: Mutex::new(Crew::new()),
+            max,
+            patient,
+            jobs: AtomicUsize::new(jobs),
+        })
+    }
+
+    fn submit(self: &Arc<Self>, job: Arc<dyn Job>) {
+        let call = self.crew.lock().submit(job, self.max);
+        match call {
+            Call::Wake(worker) => worker.unpark(),
+            Call::Start(number) => {
+                let pool = Arc::clone(self);
+                thread::spawn(move || pool.work(number));
+            }
+            Call::Wait => {}
+        }
+    }
+
+    /// As `Pool::work`, with an end.
+    fn work(&self, number: u64) {
+        let mut patient = true;
+        loop {
+            let next = self.crew.lock().next(number, patient, thread::current);
+            match next {
+                Next::Run(job) => {
+                    finish(job);
+                    patient = self.jobs.fetch_sub(1, Ordering::Relaxed) > 1;
+                }
+                Next::Sleep if self.patient => thread::park(),
+                Next::Sleep => patient = false,
+                Next::Leave => return,
+            }
+        }
+    }
+
+    fn run<T: Send + 'static>(self: &Arc<Self>, f: impl FnOnce() -> T + Send + 'static) -> T {
+        let ticket = Ticket::new(f, Unparker::current());
+        self.submit(Arc::clone(&ticket) as Arc<dyn Job>);
+        ticket.wait(|| {
+            let _ = park_until(None, WaitReason::Other);
+        })
+    }
+}
+
+fn two_callers_of_one_worker(patient: bool) {
+    loom::model(move || {
+        let pool = ModelPool::new(1, patient, 2);
+        let other = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.run(|| 1))
+        };
+        assert_eq!(pool.run(|| 2), 2);
+        assert_eq!(other.join().expect("no panic"), 1);
+    });
+}
+
+#[test]
+fn loom_two_callers_share_a_worker_that_sleeps() {
+    two_callers_of_one_worker(true);
+}
+
+#[test]
+fn loom_two_callers_share_a_worker_that_leaves() {
+    two_callers_of_one_worker(false);
+}
+
+#[test]
+fn loom_a_job_that_comes_while_the_worker_falls_asleep_is_done() {
+    loom::model(|| {
+        let pool = ModelPool::new(1, true, 2);
+        assert_eq!(pool.run(|| 1), 1);
+        assert_eq!(pool.run(|| 2), 2);
+    });
+}
+
+#[test]
+fn loom_a_job_that_comes_while_the_worker_leaves_is_done() {
+    loom::model(|| {
+        let pool = ModelPool::new(1, false, 2);
+        assert_eq!(pool.run(|| 1), 1);
+        assert_eq!(pool.run(|| 2), 2);
+    });
+}
+
+/// Counts its drops.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn loom_an_abandoned_job_and_its_result_are_dropped_once() {
+    loom::model(|| {
+        let inputs = Arc::new(AtomicUsize::new(0));
+        let results = Arc::new(AtomicUsize::new(0));
+        let runs = Arc::new(AtomicUsize::new(0));
+        let job = {
+            let (input, result, runs) = (
+                Counted(Arc::clone(&inputs)),
+                Arc::clone(&results),
+                Arc::clone(&runs),
+            );
+            move || {
+                let _input = input;
+                runs.fetch_add(1, Ordering::SeqCst);
+                Counted(result)
+            }
+        };
+        let ticket = Ticket::new(job, Unparker::current());
+        let worker = {
+            let job = Arc::clone(&ticket) as Arc<dyn Job>;
+            thread::spawn(move || finish(job))
+        };
+        // The caller is killed at its first park; if the result comes before that, it takes it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            drop(ticket.wait(|| resume_unwind(Box::new(()))));
+        }));
+        drop(ticket);
+        worker.join().expect("no panic");
+        let runs = runs.load(Ordering::SeqCst);
+        assert_eq!(
+            inputs.load(Ordering::SeqCst),
+            1,
+            "the closure is dropped once, run or not"
+        );
+        assert_eq!(
+            results.load(Ordering::SeqCst),
+            runs,
+            "each result is dropped once"
+        );
+        assert!(runs == 1 || outcome.is_err());
+    });
+}
