@@ -20,7 +20,7 @@
 //! slot is filled exactly while its stack is suspended, and emptied by the switch that resumes it: resuming twice
 //! finds an empty slot and panics instead of running a stack twice.
 //!
-//! Restoring MXCSR is slow (60 ns against 4 ns) when its value changes. [`calm_float_flags`] presets the six sticky
+//! Restoring MXCSR is slow (60 ns against 4 ns) when its value changes. [`calm_float_flags`](crate::sys::calm_float_flags) presets the six sticky
 //! exception flags on every hub's OS thread, and contexts inherit them, so that arithmetic never makes a difference.
 //! Rust code cannot observe these flags.
 
@@ -110,18 +110,4 @@ pub(crate) unsafe fn switch(from: &Slot, to: &Slot) {
     // SAFETY: the context was stored by `prepare` or `land`, was taken out just now and so is resumed only once.
     let transfer = unsafe { target.resume(std::ptr::from_ref(from) as usize) };
     land(transfer);
-}
-
-/// Presets the sticky floating-point flags of this OS thread; see the module's text.
-pub(crate) fn calm_float_flags() {
-    #[cfg(target_arch = "x86_64")]
-    {
-        // All exceptions masked, as at program start, and all six sticky flags raised.
-        let flags: u32 = 0x1fbf;
-        // SAFETY: `ldmxcsr` reads four bytes; the value keeps every exception masked, so that only the status flags
-        // change, which no Rust operation reads.
-        unsafe {
-            std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const flags, options(nostack, readonly));
-        }
-    }
 }

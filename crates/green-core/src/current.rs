@@ -67,8 +67,7 @@ pub(crate) fn hub() -> &'static Hub {
 #[inline(never)]
 pub(crate) fn make(kind: Kind, identity: Option<Arc<Identity>>) -> &'static Hub {
     debug_assert!(existing().is_none(), "an OS thread has one hub");
-    let pooled = CLOSED.lock().pop();
-    let hub = pooled.map_or_else(|| Box::leak(Box::new(Hub::new())) as &'static Hub, |pooled| pooled.0);
+    let hub = reusable().unwrap_or_else(|| Box::leak(Box::new(Hub::new())));
     CURRENT.set(hub);
     // Touching a guard registers its destructor; in a late TLS destructor the first is gone already.
     if GUARD.try_with(|_| ()).is_err() {
@@ -76,4 +75,15 @@ pub(crate) fn make(kind: Kind, identity: Option<Arc<Identity>>) -> &'static Hub 
     }
     hub.open(kind, identity);
     hub
+}
+
+/// Takes a closed hub from the pool; those that the parent of a fork closed share its poll, and are left alone.
+fn reusable() -> Option<&'static Hub> {
+    let mut closed = CLOSED.lock();
+    loop {
+        let Pooled(hub) = closed.pop()?;
+        if !hub.shared().is_forked() {
+            return Some(hub);
+        }
+    }
 }

@@ -12,7 +12,6 @@
 //!
 //! The invariants that the comments cite by number (I1 to I16) are in the book's chapter on the architecture.
 
-#[cfg(not(loom))]
 pub mod blocking;
 #[cfg(not(loom))]
 pub mod clock;
@@ -22,12 +21,13 @@ pub mod config;
 #[expect(unsafe_code, reason = "the context switch")]
 mod context;
 #[cfg(not(loom))]
-pub mod coroutine { }
+pub mod coroutine;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "the thread-local pointer to a leaked hub")]
 mod current;
 #[cfg(not(loom))]
-pub mod greenlet { #[derive(Debug)] pub(crate) struct ThreadGreenlets; pub(crate) fn on_thread_exit(_: &crate::record::Record) {} }
+#[expect(unsafe_code, reason = "stacks that switch to each other")]
+pub mod greenlet;
 #[cfg(not(loom))]
 mod hub;
 #[cfg(not(loom))]
@@ -38,7 +38,8 @@ pub mod io;
 #[cfg(not(loom))]
 pub mod kill;
 #[cfg(not(loom))]
-pub mod local { #[derive(Debug)] pub(crate) struct Slots; impl Slots { pub(crate) const fn new() -> Self { Self } } pub(crate) fn destroy(_: &Slots) {} }
+#[expect(unsafe_code, reason = "values with erased types at stable addresses")]
+pub mod local;
 #[cfg(not(loom))]
 pub mod mode;
 #[cfg(not(loom))]
@@ -51,7 +52,12 @@ pub mod park;
 #[cfg(not(loom))]
 mod placement;
 mod primitive;
+#[cfg(not(loom))]
 mod reactor;
+#[cfg(loom)]
+mod reactor {
+    pub(crate) mod waker;
+}
 #[cfg(not(loom))]
 mod record;
 #[cfg(not(loom))]
@@ -74,6 +80,7 @@ pub mod unpark;
 pub mod wait_queue;
 
 #[cfg(loom)]
+#[expect(unsafe_code, reason = "a stand-in for the unparker")]
 mod loom_stub;
 #[cfg(loom)]
 use loom_stub as park;

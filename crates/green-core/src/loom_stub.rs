@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::sync::{Condvar, Mutex};
 
 use crate::wait_queue::Node;
 
@@ -19,7 +19,8 @@ pub enum WaitReason {
 
 /// One model thread, as a waiter.
 pub(crate) struct Waiter {
-    notified: AtomicBool,
+    notified: Mutex<bool>,
+    bell: Condvar,
     node: Node,
 }
 
@@ -28,9 +29,15 @@ pub struct Unparker(&'static Waiter);
 
 // SAFETY: as the real one's; loom checks the accesses.
 unsafe impl Send for Unparker {}
+// SAFETY: as for `Send`; `unpark` touches an atomic only.
+unsafe impl Sync for Unparker {}
 
 loom::thread_local! {
-    static WAITER: &'static Waiter = Box::leak(Box::new(Waiter { notified: AtomicBool::new(false), node: Node::new() }));
+    static WAITER: &'static Waiter = Box::leak(Box::new(Waiter {
+        notified: Mutex::new(false),
+        bell: Condvar::new(),
+        node: Node::new(),
+    }));
 }
 
 impl Unparker {
@@ -39,7 +46,8 @@ impl Unparker {
     }
 
     pub fn unpark(self) {
-        self.0.notified.store(true, Ordering::Release);
+        *self.0.notified.lock().expect("no model panics with a lock held") = true;
+        self.0.bell.notify_one();
     }
 
     pub(crate) fn node(self) -> &'static Node {
@@ -52,10 +60,14 @@ pub fn park_until(deadline: Option<Instant>, _: WaitReason) -> Outcome {
     let me = Unparker::current();
     if deadline.is_some() {
         loom::thread::yield_now();
-        return if me.0.notified.swap(false, Ordering::Acquire) { Outcome::Unparked } else { Outcome::TimedOut };
     }
-    while !me.0.notified.swap(false, Ordering::Acquire) {
-        loom::thread::yield_now();
+    let mut notified = me.0.notified.lock().expect("no model panics with a lock held");
+    if deadline.is_some() && !*notified {
+        return Outcome::TimedOut;
     }
+    while !*notified {
+        notified = me.0.bell.wait(notified).expect("no model panics with a lock held");
+    }
+    *notified = false;
     Outcome::Unparked
 }

@@ -49,10 +49,6 @@ impl RunQueue {
         self.queue.borrow().is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.queue.borrow().len()
-    }
-
     /// Spends one hand-off; returns false when the hub's own turn has come.
     #[inline]
     pub(crate) fn spend(&self) -> bool {

@@ -290,3 +290,68 @@ impl fmt::Debug for WaitQueue {
         f.debug_struct("WaitQueue").finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicBool;
+
+    fn soon() -> Option<Instant> {
+        // The stub times out at any moment, whatever the deadline is.
+        Some(Instant::now())
+    }
+
+    /// A notification is either taken by the waiter or still there to be given to the next.
+    #[test]
+    fn loom_a_timed_wait_never_swallows_a_notification() {
+        loom::model(|| {
+            let queue = Arc::new(WaitQueue::new());
+            let other = queue.clone();
+            let waiter =
+                loom::thread::spawn(move || other.wait_until(soon(), WaitReason::Other, || true) == Outcome::Unparked);
+            let notified = queue.notify_one();
+            let woken = waiter.join().unwrap();
+            // The queue may have been empty at the time, but a notification that found somebody reached them.
+            assert_eq!(notified, woken);
+            assert!(queue.is_empty());
+        });
+    }
+
+    /// The condition is looked at under the lock, so a change before the notification is never slept over.
+    #[test]
+    fn loom_a_change_before_the_notification_is_seen() {
+        loom::model(|| {
+            let shared = Arc::new((AtomicBool::new(false), WaitQueue::new()));
+            let other = shared.clone();
+            let setter = loom::thread::spawn(move || {
+                other.0.store(true, Ordering::Release);
+                other.1.notify_all();
+            });
+            while !shared.0.load(Ordering::Acquire) {
+                let _ = shared.1.wait_until(None, WaitReason::Other, || !shared.0.load(Ordering::Acquire));
+            }
+            setter.join().unwrap();
+        });
+    }
+
+    /// Two waiters, two notifications, one of the waiters impatient: nobody patient is left behind.
+    #[test]
+    fn loom_a_patient_waiter_gets_what_an_impatient_one_left() {
+        loom::model(|| {
+            let queue = Arc::new(WaitQueue::new());
+            let tokens = Arc::new(crate::primitive::Mutex::new(0u32));
+            let (other, pool) = (queue.clone(), tokens.clone());
+            let impatient = loom::thread::spawn(move || {
+                if other.wait_until(soon(), WaitReason::Other, || *pool.lock() == 0) == Outcome::Unparked {
+                    let mut pool = pool.lock();
+                    *pool = pool.saturating_sub(1);
+                }
+            });
+            *tokens.lock() += 1;
+            queue.notify_one();
+            impatient.join().unwrap();
+            assert!(queue.is_empty());
+        });
+    }
+}

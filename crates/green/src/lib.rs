@@ -71,6 +71,13 @@ pub use std::{i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize};
 pub use std::{
     assert, assert_eq, assert_ne, cfg, column, compile_error, concat, dbg, debug_assert, debug_assert_eq,
     debug_assert_ne, eprint, eprintln, file, format, format_args, include, include_bytes, include_str,
-    is_x86_feature_detected, line, matches, module_path, option_env, print, println, stringify, todo, unimplemented,
+    line, matches, module_path, option_env, print, println, stringify, todo, unimplemented,
     unreachable, write, writeln,
 };
+
+/// Keeps the macro `panic!` apart from the module of the same name, which is ours.
+mod panic_macro {
+    pub use std::panic;
+}
+// A glob, so that the explicit module above wins; std's module, which comes with the macro, stays hidden.
+pub use panic_macro::*;

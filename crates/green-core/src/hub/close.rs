@@ -17,7 +17,7 @@ use crate::{greenlet, local};
 impl Hub {
     /// Closes the hub: the OS thread ends.
     pub(crate) fn close(&self) {
-        if self.is_worker() || self.is_in_forked_child() {
+        if self.is_worker() || self.shared.is_forked() {
             return;
         }
         let root = self.current();
@@ -45,12 +45,8 @@ impl Hub {
         if let Some(stack) = self.loop_stack.take() {
             self.stacks.give(stack);
         }
-        self.stacks.trim();
+        self.stacks.clear();
         self.current.set(self.loop_record);
-    }
-
-    fn is_in_forked_child(&self) -> bool {
-        self.fork.get() != crate::sys::fork_generation()
     }
 
     fn drop_unstarted(&self) {

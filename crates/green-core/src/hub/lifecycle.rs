@@ -4,39 +4,12 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::Hub;
-use crate::context::{self, Entry};
 use crate::record::{Record, State};
 use crate::run_queue::Runnable;
 use crate::spawn::unstarted::{Task, Unstarted};
 use crate::stack::Stack;
 use crate::unpark::Unparker;
-use crate::{current, greenlet, kill, local};
-
-/// The loop of a hub that has the user's stack for a root.
-pub(super) struct LoopStart;
-
-impl Entry for LoopStart {
-    fn run() -> ! {
-        let hub = current::hub();
-        hub.arrive();
-        hub.run_loop()
-    }
-}
-
-/// A green thread's stack: it runs one green thread after the other for as long as the next in turn fits it.
-struct GreenThreadStart;
-
-impl Entry for GreenThreadStart {
-    fn run() -> ! {
-        let hub = current::hub();
-        hub.arrive();
-        loop {
-            let record = hub.current();
-            hub.run_body(record);
-            hub.finish(record);
-        }
-    }
-}
+use crate::{greenlet, kill, local};
 
 impl Hub {
     /// Gives an unstarted green thread a stack and a record; returns none if no stack can be had.
@@ -64,11 +37,10 @@ impl Hub {
         };
         let record = self.records.take(self.shared);
         if fresh {
-            // SAFETY: the record keeps the stack until its green thread has finished (I8), and if it never does the
-            // record is never freed.
-            unsafe { context::prepare::<GreenThreadStart>(&record.slot, &stack) };
+            self.prepare_green_thread(record, stack);
+        } else {
+            record.stack.set(Some(stack));
         }
-        record.stack.set(Some(stack));
         let identity = Arc::clone(task.identity());
         if !identity.start(Unparker::of(record)) {
             record.interrupts.set_killed();
@@ -79,7 +51,7 @@ impl Hub {
     }
 
     /// Runs a green thread from its closure to its last destructor. Never unwinds.
-    fn run_body(&self, record: &'static Record) {
+    pub(super) fn run_body(&self, record: &'static Record) {
         let task = record.task.take().expect("a started green thread has a task");
         record.task.set(Some(Arc::clone(&task)));
         if record.interrupts.is_pending() {
@@ -112,7 +84,7 @@ impl Hub {
 
     /// Ends the green thread whose body has run: either takes the next in turn onto this stack and returns, or
     /// switches away for good.
-    fn finish(&self, record: &'static Record) {
+    pub(super) fn finish(&self, record: &'static Record) {
         let mut stack = record.stack.take();
         self.retire(record);
         self.live.set(self.live.get() - 1);

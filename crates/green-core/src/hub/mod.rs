@@ -34,11 +34,11 @@
 //! what I2 forbids.
 
 mod close;
-#[expect(unsafe_code, reason = "prepares the stacks of green threads")]
 mod lifecycle;
 pub(crate) mod shared;
 mod sleep;
-#[expect(unsafe_code, reason = "switches between the stacks of green threads")]
+#[expect(unsafe_code, reason = "switches between stacks")]
+mod switch;
 mod turn;
 pub(crate) mod workers;
 
@@ -47,7 +47,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::context::{self, Slot};
+use crate::context::Slot;
 use crate::identity::Identity;
 use crate::panic_count;
 use crate::reactor::Reactor;
@@ -61,7 +61,6 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::{current, kill};
 use shared::Shared;
-use std::num::NonZeroU64;
 use std::time::Instant;
 
 /// Whose stack the OS thread's own is.
@@ -113,7 +112,6 @@ pub(crate) struct Hub {
     /// True from a successful `accept` to the next spawn of that green thread: placement asks for it.
     accepted: Cell<Option<Unparker>>,
     alternate_stack: Cell<Option<sys::AlternateStack>>,
-    fork: Cell<u32>,
 }
 
 impl Hub {
@@ -145,7 +143,6 @@ impl Hub {
             io_budget: Cell::new(crate::run_queue::BUDGET),
             accepted: Cell::new(None),
             alternate_stack: Cell::new(None),
-            fork: Cell::new(0),
         }
     }
 
@@ -159,9 +156,9 @@ impl Hub {
             self.alternate_stack.set(Some(stack));
         }
         naming::install();
-        context::calm_float_flags();
+        sys::calm_float_flags();
         self.kind.set(kind);
-        self.fork.set(sys::fork_generation());
+        self.shared.adopt();
         self.loop_record.state.set(State::Running);
         let name = Some("green hub".into());
         self.loop_record.identity.set(Some(Arc::new(Identity::new(ids::next(), name))));
@@ -215,10 +212,6 @@ impl Hub {
         let result = f(&identity);
         record.identity.set(Some(identity));
         result
-    }
-
-    pub(crate) fn current_id(&self) -> NonZeroU64 {
-        self.with_identity(Identity::id)
     }
 
     /// Returns true if the running green thread may give other OS threads a borrow of its stack (I15).
@@ -316,7 +309,7 @@ impl Hub {
     /// Panics in the child of a fork: its hub shares the parent's poll.
     #[inline]
     fn check_fork(&self) {
-        if self.fork.get() != sys::fork_generation() {
+        if self.shared.is_forked() {
             forked();
         }
     }

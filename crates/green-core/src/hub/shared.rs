@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::inbox::Inbox;
-use crate::reactor::Token;
+use crate::reactor::{Registry, Token};
 use crate::reactor::waker::Bed;
 use crate::spawn::unstarted::Unstarted;
 use crate::sys;
@@ -34,13 +34,13 @@ pub(crate) struct Shared {
     inbox: Inbox<Message>,
     event: OnceLock<sys::EventFd>,
     /// The poll, once there is one; deregistering is allowed to everybody.
-    registry: OnceLock<mio::Registry>,
+    registry: OnceLock<Registry>,
     /// Green threads that no stack was given yet, oldest first; any worker may take them (I2).
     unstarted: Mutex<VecDeque<Unstarted>>,
     /// File descriptors registered here, for placement.
     registered: AtomicUsize,
-    /// When this hub last looked at the clock, in ticks; coarse, for placement and stealing.
-    seen: AtomicU64,
+    /// The fork generation in which the poll and the eventfd are this process's own.
+    fork: AtomicU32,
 }
 
 impl Shared {
@@ -51,7 +51,7 @@ impl Shared {
             registry: OnceLock::new(),
             unstarted: Mutex::new(VecDeque::new()),
             registered: AtomicUsize::new(0),
-            seen: AtomicU64::new(0),
+            fork: AtomicU32::new(0),
         }
     }
 
@@ -74,6 +74,9 @@ impl Shared {
     }
 
     fn ring(&self, bed: Bed) {
+        if self.is_forked() {
+            return;
+        }
         match bed {
             Bed::Futex => sys::futex_wake(self.inbox.flag().futex().0),
             Bed::Poll => {
@@ -91,7 +94,7 @@ impl Shared {
         Ok(self.event.get_or_init(|| event))
     }
 
-    pub(crate) fn registry(&self) -> &OnceLock<mio::Registry> {
+    pub(crate) fn registry(&self) -> &OnceLock<Registry> {
         &self.registry
     }
 
@@ -103,11 +106,13 @@ impl Shared {
         &self.registered
     }
 
-    pub(crate) fn seen(&self) -> u64 {
-        self.seen.load(Ordering::Relaxed)
+    /// Notes that the poll and the eventfd belong to this process.
+    pub(crate) fn adopt(&self) {
+        self.fork.store(sys::fork_generation(), Ordering::Relaxed);
     }
 
-    pub(crate) fn set_seen(&self, ticks: u64) {
-        self.seen.store(ticks, Ordering::Relaxed);
+    /// Returns true in the child of a fork, which shares poll and eventfd with its parent and must not touch them.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.fork.load(Ordering::Relaxed) != sys::fork_generation()
     }
 }

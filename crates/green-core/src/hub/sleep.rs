@@ -15,6 +15,9 @@ use crate::record::Record;
 use crate::sys;
 use crate::unpark::Outcome;
 
+/// How long a hub sleeps before it gives back the memory of its spare stacks, in ticks.
+const IDLE: u64 = 100_000_000;
+
 impl Hub {
     /// Sleeps until something is to be done. Called by the loop with nothing runnable.
     pub(super) fn sleep(&self) {
@@ -29,7 +32,15 @@ impl Hub {
             let again = clock::ticks(clock::now()) + workers::AGAIN;
             deadline = Some(deadline.map_or(again, |deadline| deadline.min(again)));
         }
+        // Kept stacks still hold memory: an idle hub gives it back once, after a while, and then sleeps for good.
+        let trim = self.stacks.is_untrimmed().then(|| clock::ticks(clock::now()) + IDLE);
+        if let Some(trim) = trim {
+            deadline = Some(deadline.map_or(trim, |deadline| deadline.min(trim)));
+        }
         self.lie_down(bed, deadline);
+        if trim.is_some_and(|trim| clock::ticks(clock::now()) >= trim) {
+            self.stacks.trim();
+        }
         drop(watch);
         self.shared.inbox().flag().rise();
         self.answer_ring();

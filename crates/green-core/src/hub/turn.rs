@@ -1,65 +1,21 @@
 //! Hand-offs and the hub's loop: who runs next, and the look at the world in between.
 
 use super::Hub;
-use super::lifecycle::LoopStart;
 use super::shared::Message;
 use crate::clock;
-use crate::context::{self, Slot};
+use crate::context::Slot;
 use crate::hub::TimerEvent;
-use crate::panic_count;
 use crate::record::{Record, State};
 use crate::run_queue::Runnable;
-use crate::stack::{Stack, StackSize};
+use crate::stack::Stack;
 use crate::unpark::Outcome;
 
 /// How long runnable green threads may keep the reactor from being asked, in ticks (A3).
 const POLL_QUANTUM: u64 = 20_000;
 /// Messages and timers handled in one pass, so that neither starves the rest.
 const BATCH: usize = 1024;
-/// The usable stack of a loop that does not run on the OS thread's own.
-const LOOP_STACK: usize = 256 * 1024;
 
 impl Hub {
-    /// Switches from the running stack to another one of this OS thread, for stacks within one green thread.
-    ///
-    /// # Safety
-    ///
-    /// As for [`context::switch`].
-    pub(crate) unsafe fn switch_stacks(&self, from: &Slot, to: &Slot) {
-        let tokens = panic_count::suspend();
-        // SAFETY: the caller's promise.
-        unsafe { context::switch(from, to) };
-        self.arrive();
-        panic_count::restore(tokens);
-    }
-
-    /// The first thing to do on a stack that runs again or for the first time: gives back the stack of whoever
-    /// finished and came here.
-    #[inline(always)]
-    pub(crate) fn arrive(&self) {
-        if let Some(stack) = self.finished.take() {
-            self.stacks.give(stack);
-        }
-    }
-
-    /// Leaves the stack that is about to be left for the last time to whoever runs next.
-    pub(crate) fn set_finished_stack(&self, stack: Stack) {
-        debug_assert!(self.finished.take().is_none(), "one stack finishes at a time");
-        self.finished.set(Some(stack));
-    }
-
-    #[inline(always)]
-    pub(super) fn switch_to(&self, from: &Slot, next: &'static Record) {
-        next.state.set(State::Running);
-        self.current.set(next);
-        if std::ptr::eq(from, &raw const next.slot) {
-            return;
-        }
-        // SAFETY: both slots are of green threads, or the loop, of this hub (I2); no borrow is held by the callers.
-        unsafe { context::switch(from, &next.slot) };
-        self.arrive();
-    }
-
     /// Runs the next in turn, or the loop, until somebody resumes `from`.
     pub(super) fn hand_off(&self, from: &Slot) {
         while self.run_queue.spend() {
@@ -86,20 +42,6 @@ impl Hub {
         }
     }
 
-    /// Makes sure that there is a loop to switch to.
-    pub(super) fn prepare_loop(&self) {
-        if self.loop_record.slot.is_filled() {
-            return;
-        }
-        let stack = StackSize::new(LOOP_STACK)
-            .and_then(|size| self.stacks.reserve(size))
-            .and_then(|credit| self.stacks.take(credit))
-            .expect("a hub needs one stack of its own: out of memory");
-        // SAFETY: the stack is kept in `loop_stack` for as long as the hub exists, which is for ever.
-        unsafe { context::prepare::<LoopStart>(&self.loop_record.slot, &stack) };
-        self.loop_stack.set(Some(stack));
-    }
-
     /// Runs the hub until the process ends.
     pub(super) fn run_loop(&self) -> ! {
         loop {
@@ -120,7 +62,6 @@ impl Hub {
         let now = clock::ticks(clock::now());
         self.run_queue.refill(now.saturating_sub(self.now.get()));
         self.now.set(now);
-        self.shared.set_seen(now);
         self.drain_inbox();
         self.fire_timers(now);
         if self.reactor.in_use()

@@ -295,7 +295,7 @@ impl Live {
         let registry = poll.registry();
         registry.register(&mut SourceFd(&event.as_raw_fd()), mio::Token(RING), Interest::READABLE)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), mio::Token(TIMER), Interest::READABLE)?;
-        let registry = registry.try_clone()?;
+        let registry = Registry(registry.try_clone()?);
         shared.registry().get_or_init(|| registry);
         Ok(Self {
             poll,
@@ -347,11 +347,17 @@ impl Live {
     }
 }
 
+/// The way into a hub's poll for other OS threads.
+#[derive(Debug)]
+pub(crate) struct Registry(mio::Registry);
+
 /// Takes a descriptor out of a hub's poll, from any OS thread.
 fn leave_poll(shared: &'static Shared, fd: RawFd) {
-    if let Some(registry) = shared.registry().get() {
+    if let Some(registry) = shared.registry().get()
+        && !shared.is_forked()
+    {
         // An error means that it is not in there any more.
-        let _ = registry.deregister(&mut SourceFd(&fd));
+        let _ = registry.0.deregister(&mut SourceFd(&fd));
     }
 }
 

@@ -70,6 +70,7 @@ impl WakeFlag {
         fence(Ordering::SeqCst);
     }
 
+    #[cfg(loom)]
     /// Returns true while nobody has rung since [`announce`](Self::announce).
     pub(crate) fn asleep(&self) -> bool {
         self.0.load(Ordering::Acquire) != AWAKE

@@ -1,0 +1,58 @@
+//! The child of a fork: it may exec, and anything else of ours is a clear error; the parent is unharmed.
+
+use std::io::{Read as _, Write as _};
+
+use green::net::{TcpListener, TcpStream};
+use green::thread;
+
+use crate::{expect_success, is_child, run_child};
+
+#[test]
+fn the_child_of_a_fork_leaves_the_parents_poll_alone() {
+    if is_child() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // A registration of this OS thread's hub: a second green thread makes it use the poll.
+        let other = thread::spawn_local(thread::park);
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let mut byte = [0];
+        client.write_all(b"a").unwrap();
+        let writer = std::thread::spawn({
+            let mut client = client.try_clone().unwrap();
+            move || client.write_all(b"b").unwrap()
+        });
+        server.read_exact(&mut byte).unwrap();
+        server.read_exact(&mut byte).unwrap();
+        writer.join().unwrap();
+
+        // SAFETY: the child only drops a socket, catches a panic, and ends by `_exit`.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            drop(server);
+            let parked = std::panic::catch_unwind(|| thread::sleep(std::time::Duration::from_millis(1)));
+            // SAFETY: ends the child without running the parent's destructors.
+            unsafe { libc::_exit(if parked.is_err() { 3 } else { 4 }) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for the child made above.
+        let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        assert_eq!(waited, pid);
+        assert_eq!(libc::WEXITSTATUS(status), 3, "a park in the child is refused");
+
+        // The parent still hears of its socket.
+        let reader = thread::spawn_local(move || {
+            let mut byte = [0];
+            server.read_exact(&mut byte).unwrap();
+            byte[0]
+        });
+        thread::yield_now();
+        client.write_all(b"c").unwrap();
+        assert_eq!(reader.join().unwrap(), b'c');
+        other.thread().unpark();
+        other.join().unwrap();
+        let _ = TcpStream::connect(address).unwrap();
+        return;
+    }
+    expect_success(&run_child("fork::the_child_of_a_fork_leaves_the_parents_poll_alone"));
+}

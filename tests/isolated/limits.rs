@@ -1,0 +1,74 @@
+//! What happens when the machine has no more to give.
+
+use green::thread;
+use green_tests::{Mode, holds_in};
+
+use crate::{expect_success, is_child, run_child};
+
+#[test]
+fn a_spawn_without_memory_is_an_error_and_nothing_is_lost() {
+    if !holds_in(&[Mode::Default, Mode::Hubs0]) {
+        return;
+    }
+    if is_child() {
+        let limit = 4 << 30;
+        rlimit::setrlimit(rlimit::Resource::AS, limit, limit).unwrap();
+        let mut handles = Vec::new();
+        let error = loop {
+            // Far more than fits, so that the loop ends.
+            assert!(handles.len() < 100_000);
+            match thread::Builder::new().stack_size(8 << 20).spawn(thread::park) {
+                Ok(handle) => handles.push(handle),
+                Err(error) => break error,
+            }
+        };
+        assert!(handles.len() > 50, "{} fitted", handles.len());
+        eprintln!("after {}: {error}", handles.len());
+        for handle in &handles {
+            handle.thread().unpark();
+        }
+        for handle in handles {
+            handle.join().unwrap();
+        }
+        // What was given back can be had again.
+        thread::Builder::new().stack_size(8 << 20).spawn(|| ()).unwrap().join().unwrap();
+        return;
+    }
+    expect_success(&run_child("limits::a_spawn_without_memory_is_an_error_and_nothing_is_lost"));
+}
+
+#[test]
+fn a_stack_size_beyond_all_bounds_is_an_error() {
+    assert!(thread::Builder::new().stack_size(usize::MAX / 2).spawn(|| ()).is_err());
+}
+
+#[test]
+fn without_guard_regions_the_mapping_limit_is_a_clear_error() {
+    if !holds_in(&[Mode::Default]) {
+        return;
+    }
+    if is_child() {
+        let mut handles = Vec::new();
+        let error = loop {
+            assert!(handles.len() < 200_000);
+            match thread::Builder::new().stack_size(16 << 10).spawn(thread::park) {
+                Ok(handle) => handles.push(handle),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("max_map_count"), "{error}");
+        assert!(handles.len() > 1_000, "{} fitted", handles.len());
+        // There is head room left: the program goes on.
+        let boxes: Vec<_> = (0..100).map(|i| vec![i; 300_000]).collect();
+        assert_eq!(boxes.len(), 100);
+        for handle in &handles {
+            handle.thread().unpark();
+        }
+        for handle in handles {
+            handle.join().unwrap();
+        }
+        return;
+    }
+    let name = "limits::without_guard_regions_the_mapping_limit_is_a_clear_error";
+    expect_success(&crate::run_child_with(name, &[("GREEN_STACK_GUARD", "mprotect")]));
+}
