@@ -1,0 +1,115 @@
+//! How greenlets end that nobody holds any more, or whose green thread ends.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use super::thread::{ThreadGreenlets, peek};
+use super::{Greenlet, transfer};
+use crate::current;
+use crate::record::Record;
+
+/// How often one is asked to end that switches away instead.
+pub(crate) const PATIENCE: usize = 16;
+
+/// Deals with a suspended greenlet whose last handle is this one.
+#[cold]
+pub(super) fn last_handle(greenlet: &Greenlet) {
+    let Some(owner) = greenlet.owner().filter(|_| can_unwind()) else {
+        return leak(greenlet);
+    };
+    if !is_here(&owner) {
+        return owner.abandon(greenlet.as_started());
+    }
+    for _ in 0..PATIENCE {
+        transfer::unwind(greenlet, &owner);
+        if greenlet.is_dead() || greenlet.is_shared() {
+            return;
+        }
+    }
+    complain("a greenlet that was dropped would not end");
+    leak(greenlet);
+}
+
+/// Returns true where unwinding what is suspended can work at all.
+pub(crate) fn can_unwind() -> bool {
+    cfg!(not(panic = "abort"))
+}
+
+/// Returns true if `owner` is the running green thread and may switch now.
+fn is_here(owner: &Rc<ThreadGreenlets>) -> bool {
+    ThreadGreenlets::is_current(&Rc::downgrade(owner))
+        && current::existing().is_some_and(|hub| hub.current().no_switch.get() == 0)
+}
+
+/// Keeps a greenlet for ever that cannot be unwound: its stack may be borrowed from (I8).
+fn leak(greenlet: &Greenlet) {
+    mem::forget(greenlet.clone());
+}
+
+/// Drops what has nobody to go to.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        report(payload);
+    }
+}
+
+/// Reports a panic that has nobody to go on to, by way of the panic hook.
+#[cold]
+pub(crate) fn report(payload: Box<dyn Any + Send>) {
+    let text = match payload.downcast_ref::<&'static str>() {
+        Some(text) => text,
+        None => payload.downcast_ref::<String>().map_or("a payload that is no text", String::as_str),
+    };
+    complain(&format!("a panic ended in a greenlet that was being dropped: {text}"));
+    // A payload whose destructor panics would go on for ever.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(again);
+    }
+}
+
+/// Calls the panic hook with `text` and goes on.
+#[cold]
+pub(crate) fn complain(text: &str) {
+    let _ = catch_unwind(|| panic!("{text}"));
+}
+
+/// Unwinds every greenlet and coroutine of `record`'s green thread that has begun and not ended, before the green
+/// thread's locals are destroyed: their frames may borrow these. Afterwards none of them can be switched to.
+///
+/// Where that is impossible the locals are leaked, so that what was borrowed stays. Called on the green thread's own
+/// stack after its closure has returned, and again if foreign code has run since.
+///
+/// A root's are not unwound. Its end is told by a destructor of a std thread-local, and by then others have run: their
+/// values may be what the suspended frames borrow.
+pub(crate) fn on_thread_exit(record: &Record) {
+    let Some(thread) = peek(record) else { return };
+    let ended = if record.is_root.get() { thread.is_empty() } else { end_all(&thread) };
+    if !ended {
+        record.locals.leak();
+    }
+    thread.close();
+    record.greenlets.set(None);
+}
+
+/// Returns false if something remains suspended.
+fn end_all(thread: &ThreadGreenlets) -> bool {
+    if !can_unwind() {
+        return thread.is_empty();
+    }
+    // At worst each one is asked once in a round, and switches back here instead of ending.
+    for _ in 0..PATIENCE {
+        thread.reap();
+        let mut place = 0;
+        while let Some((next, started)) = thread.unfinished(place) {
+            place = next;
+            started.end();
+        }
+        if thread.is_empty() {
+            return true;
+        }
+    }
+    complain("a greenlet or coroutine would not end with its green thread");
+    false
+}

@@ -1,0 +1,281 @@
+//! The stacks under greenlets and coroutines, and the switches between them.
+//!
+//! A greenlet's stack and the stack of its green thread are equals: each has a [`Slot`] in which it is kept while another
+//! runs. A coroutine's stack hangs under whoever resumes it, like the frame of a call:
+//!
+//! ```text
+//!   green thread's record: where the whole green thread is kept while it is parked
+//!     ├── main greenlet        slot ◀──┐
+//!     ├── greenlet a           slot ◀──┼── `leap`: save here in its own slot, take the other's
+//!     └── greenlet b           slot ◀──┘
+//!            └── coroutine     inside, outside: `resume` saves in `outside` and takes `inside`,
+//!                              `suspend` the other way round
+//! ```
+//!
+//! So a greenlet that is left while it runs a coroutine keeps the coroutine's stack in its own slot, and the coroutine
+//! stays *running* until that greenlet goes on. A park saves whatever stack runs in the record, and a wake-up resumes
+//! just that.
+//!
+//! A stack is given back only when what ran on it has ended; in every other case it is leaked (I8): `Stack` does so when
+//! it is dropped.
+
+use std::cell::{Cell, OnceCell};
+use std::io;
+use std::ptr;
+use std::rc::{Rc, Weak};
+
+use super::thread::ThreadGreenlets;
+use super::transfer;
+use crate::config;
+use crate::context::{self, Entry, Slot};
+use crate::current;
+use crate::hub::Hub;
+use crate::stack::{Stack, StackSize};
+
+/// What has begun on a stack of its own and has to be unwound before its green thread's locals go.
+pub(crate) trait Started {
+    /// Tries to unwind it; does nothing where that is not possible now.
+    fn end(self: Rc<Self>);
+}
+
+/// What a coroutine's stack runs.
+pub(crate) trait Body {
+    fn raw(&self) -> &RawCoroutine;
+
+    /// Runs from the first resume to the end. Must not unwind.
+    fn run(&self);
+}
+
+/// A stack to switch to, and where it is kept while suspended.
+pub(super) struct RawGreenlet {
+    slot: Slot,
+    /// None for a main greenlet, and before the start and after the end.
+    stack: Cell<Option<Stack>>,
+    /// The lowest address of that stack, and how many bytes it has: a look at these costs less than one at the stack.
+    bounds: Cell<(usize, usize)>,
+}
+
+impl RawGreenlet {
+    pub(super) const fn new() -> Self {
+        Self { slot: Slot::empty(), stack: Cell::new(None), bounds: Cell::new((0, 0)) }
+    }
+
+    pub(super) fn slot(&self) -> *const Slot {
+        &raw const self.slot
+    }
+
+    /// Takes a stack on which the first switch to it will run `E`.
+    fn prepare<E: Entry>(&self, hub: &Hub, bytes: Option<usize>) -> io::Result<()> {
+        let bytes = match bytes {
+            Some(bytes) => bytes,
+            None => config::get()?.stack_size(),
+        };
+        let credit = hub.stacks().reserve(StackSize::new(bytes)?)?;
+        let stack = hub.stacks().take(credit)?;
+        // SAFETY: the stack is kept in `self.stack`, from where only `finish` takes it, at the end of `E::run`; should
+        // `self` be dropped before, the stack is leaked (I8).
+        unsafe { context::prepare::<E>(&self.slot, &stack) };
+        self.bounds.set((stack.bottom().addr(), stack.size().bytes()));
+        self.stack.set(Some(stack));
+        Ok(())
+    }
+
+    /// Takes a stack for a greenlet that is about to be switched to for the first time.
+    pub(super) fn prepare_greenlet(&self, hub: &Hub, bytes: Option<usize>) -> io::Result<()> {
+        self.prepare::<GreenletStart>(hub, bytes)
+    }
+
+    /// Leaves the stack to whoever runs next.
+    ///
+    /// # Safety
+    ///
+    /// The caller runs on this stack and does nothing but switch away from it for good.
+    pub(super) unsafe fn finish(&self, hub: &Hub) {
+        let stack = self.stack.take().expect("what ends on a stack of its own still has it");
+        debug_assert!(stack.contains((&raw const stack).addr()), "it ends on its own stack");
+        self.bounds.set((0, 0));
+        hub.set_finished_stack(stack);
+    }
+
+    /// Returns whether the caller runs on this stack.
+    #[inline]
+    fn is_under_caller(&self) -> bool {
+        let marker = 0_u8;
+        let (bottom, bytes) = self.bounds.get();
+        (&raw const marker).addr().wrapping_sub(bottom) < bytes
+    }
+}
+
+/// Switches from one greenlet's stack to another's; returns when something switches back.
+///
+/// # Safety
+///
+/// `from` is the slot of the greenlet that runs, `to` that of another of the same green thread, suspended or prepared;
+/// both stay alive until the switch has landed. No borrow of a thread-local and no lock is held (I10).
+#[inline(always)]
+pub(super) unsafe fn leap(hub: &Hub, from: *const Slot, to: *const Slot) {
+    // SAFETY: alive by the caller's promise.
+    let from = unsafe { &*from };
+    // SAFETY: likewise.
+    let to = unsafe { &*to };
+    // SAFETY: both belong to the running green thread, hence to this OS thread (I2); `from` is empty because its stack
+    // runs; the stack kept in `to` is alive, as it is given back only by an end that empties the slot for good.
+    unsafe { hub.switch_stacks(from, to) };
+}
+
+/// Leaves a stack whose work has ended and which `finish` was called for.
+///
+/// # Safety
+///
+/// `to` is alive and keeps a suspended stack of this green thread; the caller's stack owns nothing that needs a drop.
+unsafe fn leave(hub: &Hub, to: *const Slot) -> ! {
+    // It lies on the stack that is left, which is still there when the switch lands and stores into it.
+    let nowhere = Slot::empty();
+    // SAFETY: the caller's promise; `nowhere` is fresh.
+    unsafe { leap(hub, &raw const nowhere, to) };
+    unreachable!("nobody resumes what has ended")
+}
+
+/// The first frame of a greenlet's stack.
+struct GreenletStart;
+
+impl Entry for GreenletStart {
+    fn run() -> ! {
+        let hub = current::hub();
+        hub.arrive();
+        let heir = transfer::live(hub);
+        // SAFETY: `live` returns the slot of the running green thread's new running greenlet, which `ThreadGreenlets`
+        // holds, and has dropped all that it owned.
+        unsafe { leave(hub, heir) }
+    }
+}
+
+/// Where a coroutine is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Not resumed yet: no stack.
+    Fresh,
+    Suspended,
+    /// Resumed and not back yet, even if its green thread or its greenlet is suspended meanwhile.
+    Running,
+    Done,
+}
+
+/// The stack of a coroutine, and that of whoever resumed it.
+///
+/// All methods are safe because each checks the stage that makes it so.
+pub(crate) struct RawCoroutine {
+    inside: RawGreenlet,
+    outside: Slot,
+    stage: Cell<Stage>,
+    owner: OnceCell<Weak<ThreadGreenlets>>,
+    place: Cell<usize>,
+}
+
+impl RawCoroutine {
+    pub(crate) const fn new() -> Self {
+        Self {
+            inside: RawGreenlet::new(),
+            outside: Slot::empty(),
+            stage: Cell::new(Stage::Fresh),
+            owner: OnceCell::new(),
+            place: Cell::new(0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
+    /// Returns the green thread that it began in: none before that, or once that has ended.
+    pub(crate) fn owner(&self) -> Option<Rc<ThreadGreenlets>> {
+        self.owner.get().and_then(Weak::upgrade)
+    }
+
+    /// Returns true if it began in the running green thread.
+    #[inline]
+    pub(crate) fn is_ours(&self) -> bool {
+        self.owner.get().is_some_and(ThreadGreenlets::is_current)
+    }
+
+    /// Runs `body`, whose raw coroutine this must be, until it suspends itself or ends.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no stack for it.
+    pub(crate) fn start<B: Body + Started + 'static>(&self, body: &Rc<B>, bytes: Option<usize>) -> io::Result<()> {
+        assert!(ptr::eq(self, body.raw()) && self.stage() == Stage::Fresh, "a coroutine starts once");
+        let hub = current::hub();
+        self.inside.prepare::<CoroutineStart>(hub, bytes)?;
+        let thread = ThreadGreenlets::current();
+        let weak: Weak<B> = Rc::downgrade(body);
+        self.place.set(thread.register(weak));
+        let _ = self.owner.set(Rc::downgrade(&thread));
+        let body: Rc<B> = Rc::clone(body);
+        thread.set_starting(body);
+        drop(thread);
+        self.enter(hub);
+        Ok(())
+    }
+
+    /// Goes on with it until it suspends itself again or ends.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it is not suspended, or belongs to another green thread.
+    #[inline(always)]
+    pub(crate) fn resume(&self) {
+        assert!(self.stage() == Stage::Suspended && self.is_ours(), "a suspended coroutine is resumed where it began");
+        self.enter(current::hub());
+    }
+
+    #[inline(always)]
+    fn enter(&self, hub: &Hub) {
+        self.stage.set(Stage::Running);
+        // SAFETY: `outside` is empty, as it was taken by the switch that last came out, and `inside` holds the suspended
+        // stack, by the stage; both live in `self`, which the caller borrows until the coroutine comes back. Green
+        // thread and so OS thread are those that it began on (I2).
+        unsafe { leap(hub, &raw const self.outside, self.inside.slot()) };
+    }
+
+    /// Goes back to whoever resumed it, until it is resumed again.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the caller does not run on the coroutine's own stack.
+    #[inline(always)]
+    pub(crate) fn suspend(&self) {
+        assert!(self.inside.is_under_caller(), "a coroutine is suspended from its own stack");
+        debug_assert_eq!(self.stage(), Stage::Running);
+        self.stage.set(Stage::Suspended);
+        // SAFETY: the caller runs on `inside`'s stack, so that slot is empty, and whoever resumed it waits in `outside`,
+        // borrowing `self` meanwhile; it did so on this green thread.
+        unsafe { leap(current::hub(), self.inside.slot(), &raw const self.outside) };
+    }
+}
+
+/// The first frame of a coroutine's stack.
+struct CoroutineStart;
+
+impl Entry for CoroutineStart {
+    fn run() -> ! {
+        let hub = current::hub();
+        hub.arrive();
+        let thread = ThreadGreenlets::current();
+        let body = thread.take_starting();
+        drop(thread);
+        body.run();
+        let raw = body.raw();
+        raw.stage.set(Stage::Done);
+        let thread = ThreadGreenlets::current();
+        thread.deregister(raw.place.get());
+        drop(thread);
+        let outside = &raw const raw.outside;
+        // SAFETY: this is the bottom frame of the coroutine's stack, and what follows is the last switch.
+        unsafe { raw.inside.finish(hub) };
+        drop(body);
+        // SAFETY: whoever resumed the coroutine waits in `outside` and borrows the raw coroutine until this lands.
+        unsafe { leave(hub, outside) }
+    }
+}
