@@ -1,0 +1,307 @@
+//! `LocalJoinHandle`, the handle of a green thread whose closure and result never leave this OS thread.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::time::Duration;
+
+use green_core::clock;
+use green_core::spawn::{self, LocalJoiner};
+
+use crate::join_handle::refuse_own;
+use crate::{KillError, Result, Thread};
+
+/// Waits for a green thread that [`spawn_local`](crate::spawn_local) started, and takes its result.
+///
+/// It is neither `Send` nor `Sync`, for the result may not be: it is taken and dropped on the OS thread where it was
+/// made. [`remote`](LocalJoinHandle::remote) gives other OS threads what they may have, which is to kill and to wait.
+/// Dropping the handle detaches the green thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// let child = green_thread::spawn_local(|| Rc::new(3));
+/// assert_eq!(*child.join().unwrap(), 3);
+/// ```
+///
+/// ```compile_fail,E0277
+/// let child = green_thread::spawn_local(|| std::rc::Rc::new(3));
+/// green_thread::spawn(move || child.join());
+/// ```
+///
+/// ```compile_fail,E0277
+/// let child = green_thread::spawn_local(|| 3);
+/// std::thread::scope(|s| s.spawn(|| child.is_finished()).join());
+/// ```
+pub struct LocalJoinHandle<T> {
+    joiner: LocalJoiner<T>,
+    /// Filled by the first call of `thread`.
+    thread: OnceCell<Thread>,
+}
+
+impl<T> LocalJoinHandle<T> {
+    pub(crate) fn new(joiner: LocalJoiner<T>) -> LocalJoinHandle<T> {
+        LocalJoinHandle {
+            joiner,
+            thread: OnceCell::new(),
+        }
+    }
+
+    /// Returns the handle by which the green thread is named and unparked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parked = green_thread::spawn_local(green_thread::park);
+    /// parked.thread().unpark();
+    /// assert!(parked.join().is_ok());
+    /// ```
+    #[must_use]
+    pub fn thread(&self) -> &Thread {
+        self.thread
+            .get_or_init(|| Thread::new(self.joiner.identity().clone()))
+    }
+
+    /// Waits until the green thread has ended and returns its result; see [`JoinHandle::join`](crate::JoinHandle::join).
+    ///
+    /// # Errors
+    ///
+    /// The payload of the panic that ended the green thread.
+    ///
+    /// # Panics
+    ///
+    /// If a green thread joins itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn_local(|| [1, 2]);
+    /// assert_eq!(child.join().unwrap(), [1, 2]);
+    /// ```
+    pub fn join(self) -> Result<T> {
+        refuse_own(self.joiner.identity());
+        self.joiner.join()
+    }
+
+    /// Waits as [`join`](LocalJoinHandle::join) does, but gives the handle back if `timeout` passes first.
+    ///
+    /// # Errors
+    ///
+    /// The handle itself, if the green thread has not ended in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let parked = green_thread::spawn_local(green_thread::park);
+    /// let parked = parked.join_timeout(Duration::from_millis(1)).expect_err("nobody unparked it");
+    /// parked.thread().unpark();
+    /// assert!(parked.join_timeout(Duration::from_secs(60)).is_ok());
+    /// ```
+    pub fn join_timeout(
+        self,
+        timeout: Duration,
+    ) -> std::result::Result<Result<T>, LocalJoinHandle<T>> {
+        let LocalJoinHandle { joiner, thread } = self;
+        match clock::now().checked_add(timeout) {
+            Some(deadline) => joiner
+                .join_until(deadline)
+                .map_err(|joiner| LocalJoinHandle { joiner, thread }),
+            None => Ok(joiner.join()),
+        }
+    }
+
+    /// Returns whether the green thread has finished running its closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn_local(|| {});
+    /// assert!(!child.is_finished(), "nobody has parked yet");
+    /// child.join().unwrap();
+    /// ```
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.joiner.is_finished()
+    }
+
+    /// Asks the green thread to end; see [`JoinHandle::kill`](crate::JoinHandle::kill).
+    ///
+    /// # Errors
+    ///
+    /// If the program is built with `panic = "abort"`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let never = green_thread::spawn_local(|| unreachable!("killed before it could start"));
+    /// never.kill()?;
+    /// assert!(never.join().unwrap_err().is::<green_thread::Killed>());
+    /// # Ok::<(), green_thread::KillError>(())
+    /// ```
+    pub fn kill(&self) -> std::result::Result<(), KillError> {
+        self.joiner.kill()
+    }
+
+    /// Calls `f` on this OS thread when the green thread has ended; see [`JoinHandle::on_exit`](crate::JoinHandle::on_exit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// let seen = Rc::new(Cell::new(false));
+    /// let child = green_thread::spawn_local(|| {});
+    /// child.on_exit({
+    ///     let seen = Rc::clone(&seen);
+    ///     move || seen.set(true)
+    /// });
+    /// child.join().unwrap();
+    /// assert!(seen.get());
+    /// ```
+    pub fn on_exit(&self, f: impl FnOnce() + 'static) {
+        self.joiner.on_exit(f);
+    }
+
+    /// Returns a handle for other OS threads, which cannot reach the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_thread as thread;
+    ///
+    /// let endless = thread::spawn_local(|| loop { thread::park() });
+    /// let remote = endless.remote();
+    /// let killer = thread::spawn(move || remote.kill());
+    /// assert!(endless.join().unwrap_err().is::<thread::Killed>());
+    /// killer.join().unwrap()?;
+    /// # Ok::<(), thread::KillError>(())
+    /// ```
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote {
+            remote: self.joiner.remote(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for LocalJoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalJoinHandle").finish_non_exhaustive()
+    }
+}
+
+/// Kills or waits for a local green thread from any OS thread.
+///
+/// It comes from [`LocalJoinHandle::remote`], and any number of clones may wait.
+///
+/// # Examples
+///
+/// ```
+/// use green_thread as thread;
+///
+/// let child = thread::spawn_local(|| {});
+/// let remote = child.remote();
+/// child.join().unwrap();
+/// thread::spawn(move || remote.wait()).join().unwrap();
+/// # assert_ne!(thread::current().id(), thread::spawn(|| thread::current().id()).join().unwrap());
+/// ```
+#[derive(Clone)]
+pub struct Remote {
+    remote: spawn::Remote,
+}
+
+impl Remote {
+    /// Returns the handle by which the green thread is named and unparked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn_local(|| {});
+    /// assert_eq!(child.remote().thread().id(), child.thread().id());
+    /// # child.join().unwrap();
+    /// ```
+    #[must_use]
+    pub fn thread(&self) -> Thread {
+        Thread::new(self.remote.identity().clone())
+    }
+
+    /// Asks the green thread to end; see [`JoinHandle::kill`](crate::JoinHandle::kill).
+    ///
+    /// # Errors
+    ///
+    /// If the program is built with `panic = "abort"`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parked = green_thread::spawn_local(green_thread::park);
+    /// parked.remote().kill()?;
+    /// assert!(parked.join().is_err());
+    /// # Ok::<(), green_thread::KillError>(())
+    /// ```
+    pub fn kill(&self) -> std::result::Result<(), KillError> {
+        self.remote.kill()
+    }
+
+    /// Returns whether the green thread has finished running its closure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn_local(|| {});
+    /// let remote = child.remote();
+    /// assert!(!remote.is_finished());
+    /// child.join().unwrap();
+    /// assert!(remote.is_finished());
+    /// ```
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.remote.is_finished()
+    }
+
+    /// Parks until the green thread has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn_local(|| {});
+    /// child.remote().wait();
+    /// assert!(child.is_finished());
+    /// ```
+    pub fn wait(&self) {
+        self.remote.wait();
+    }
+
+    /// Parks until the green thread has ended, or `timeout` has passed; returns whether it has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let parked = green_thread::spawn_local(green_thread::park);
+    /// let remote = parked.remote();
+    /// assert!(!remote.wait_timeout(Duration::from_millis(1)));
+    /// parked.thread().unpark();
+    /// assert!(remote.wait_timeout(Duration::from_secs(60)));
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        match clock::now().checked_add(timeout) {
+            Some(deadline) => self.remote.wait_until(deadline),
+            None => {
+                self.remote.wait();
+                true
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote").finish_non_exhaustive()
+    }
+}
