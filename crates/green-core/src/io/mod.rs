@@ -186,18 +186,20 @@ impl<T: AsFd> Pollable<T> {
 
     /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.
     fn wait(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
-        loop {
-            let hub = current::hub();
-            let outcome = if hub.is_lonely() {
-                hub.wait_fd_in_place(self.source.fd, direction, deadline)?
-            } else {
-                let token = self.source.token(hub)?;
-                hub.reactor().wait_ready(hub, token, direction, deadline, reason)
-            };
-            match outcome {
-                Outcome::Unparked => return Ok(true),
-                Outcome::TimedOut => return Ok(false),
-                Outcome::Interrupted => kill::deliver(),
+        let hub = current::hub();
+        let outcome = if hub.is_lonely() {
+            hub.wait_fd_in_place(self.source.fd, direction, deadline)?
+        } else {
+            let token = self.source.token(hub)?;
+            hub.reactor().wait_ready(hub, token, direction, deadline, reason)
+        };
+        match outcome {
+            Outcome::Unparked => Ok(true),
+            Outcome::TimedOut => Ok(false),
+            Outcome::Interrupted => {
+                kill::deliver();
+                // What was to be delivered is gone. An edge may have come meanwhile: the call looks.
+                Ok(true)
             }
         }
     }

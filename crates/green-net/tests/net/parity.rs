@@ -1,0 +1,16 @@
+//! The same code against std and against this crate.
+
+mod on_std {
+    use std as rt;
+
+    include!("parity/checks.rs");
+}
+
+mod on_green {
+    /// The module in which ours have std's paths.
+    mod rt {
+        pub(super) use green_net as net;
+    }
+
+    include!("parity/checks.rs");
+}

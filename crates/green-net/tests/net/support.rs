@@ -1,0 +1,125 @@
+//! What several of the tests need.
+
+use std::io::Write;
+use std::os::fd::RawFd;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{env, fs, io};
+
+use green_net::{TcpListener, TcpStream};
+use green_thread as thread;
+use socket2::SockRef;
+
+/// Returns a listener on a port of its own.
+pub(crate) fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// Returns the two ends of a connection: the one that connected and the one that was accepted.
+pub(crate) fn pair() -> (TcpStream, TcpStream) {
+    let listener = listener();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    (client, server)
+}
+
+/// Returns a connection on which hardly anything fits between writer and reader.
+pub(crate) fn narrow_pair() -> (TcpStream, TcpStream) {
+    let (client, server) = pair();
+    for stream in [&client, &server] {
+        let socket = SockRef::from(stream);
+        socket.set_send_buffer_size(2048).unwrap();
+        socket.set_recv_buffer_size(32 << 10).unwrap();
+    }
+    (client, server)
+}
+
+/// Writes until the connection takes no more, and returns how much it took. Leaves the stream blocking.
+pub(crate) fn fill(mut stream: &TcpStream) -> usize {
+    stream.set_nonblocking(true).unwrap();
+    let mut filled = 0;
+    loop {
+        match stream.write(&[0; 4096]) {
+            Ok(n) => filled += n,
+            Err(error) => {
+                assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                stream.set_nonblocking(false).unwrap();
+                return filled;
+            }
+        }
+    }
+}
+
+/// Returns the flags of an open file, as `fcntl` would.
+fn flags(fd: RawFd) -> u32 {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+    u32::from_str_radix(line.trim(), 8).unwrap()
+}
+
+pub(crate) fn is_nonblocking(fd: RawFd) -> bool {
+    flags(fd) & 0o4000 != 0
+}
+
+pub(crate) fn is_closed_on_exec(fd: RawFd) -> bool {
+    flags(fd) & 0o2_000_000 != 0
+}
+
+/// Lets others run for a while, so that what is about to park has probably parked. No test depends on it: it only makes
+/// the case that the test is named for the usual one.
+pub(crate) fn give_way() {
+    for _ in 0..50 {
+        thread::yield_now();
+        std::thread::yield_now();
+    }
+}
+
+/// A sign that one thread gives another, whatever kinds of thread they are.
+#[derive(Clone, Default)]
+pub(crate) struct Sign(Arc<AtomicBool>);
+
+impl Sign {
+    pub(crate) fn give(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_given(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Waits by yielding, so that the hub of whoever gives the sign goes on even if it is this one.
+    pub(crate) fn wait(&self) {
+        while !self.is_given() {
+            thread::yield_now();
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Runs `test` in a process of its own: this test binary again, with only that test and at most `files` open files.
+pub(crate) fn alone(name: &str, files: Option<u32>, test: fn()) {
+    const CHILD: &str = "GREEN_NET_TEST_ALONE";
+    if env::var_os(CHILD).is_some_and(|value| value == name) {
+        return test();
+    }
+    let limit = files.map_or_else(String::new, |files| format!("ulimit -n {files} && "));
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(format!(r#"{limit}exec "$0" "$1" --exact --nocapture --test-threads=1"#))
+        .arg(env::current_exe().unwrap())
+        .arg(name)
+        .env(CHILD, name)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    assert!(out.contains("1 passed"), "the child ran another test than {name}:\n{out}");
+}
+
+/// Says that a test, or a part of it, cannot be made here. Not through `println!`, which the test harness swallows.
+pub(crate) fn skip(test: &str, reason: &str) {
+    let line = format!("green-skip: {test}: {reason}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
+}
