@@ -29,9 +29,11 @@ struct Guard;
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(hub) = existing() {
-            hub.close();
+            let reusable = hub.close();
             CURRENT.set(ptr::null());
-            CLOSED.lock().push(Pooled(hub));
+            if reusable {
+                CLOSED.lock().push(Pooled(hub));
+            }
         }
     }
 }

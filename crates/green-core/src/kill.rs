@@ -20,6 +20,7 @@ use crate::clock;
 use crate::current;
 use crate::hub::TimerEvent;
 use crate::record::Record;
+use crate::spawn::ids;
 use crate::timer::TimerKey;
 use crate::unpark::Unparker;
 
@@ -205,8 +206,12 @@ impl Default for Shield {
 
 impl Drop for Shield {
     fn drop(&mut self) {
-        if let Some(record) = self.owner.live() {
+        if let Some(hub) = current::existing()
+            && let Some(record) = self.owner.live_on(hub)
+        {
             record.shield.set(record.shield.get() - 1);
+            // Its owner may be parked, if another green thread drops it.
+            hub.interrupt(record);
         }
     }
 }
@@ -234,7 +239,7 @@ impl Alarm {
         check_unwinding()?;
         let hub = current::hub();
         let record = hub.current();
-        let id = hub.next_alarm();
+        let id = ids::next().get();
         record.interrupts.add(id);
         let owner = Unparker::of(record);
         let timer = hub.add_timer(clock::ticks(deadline), TimerEvent::Alarm(owner, id));
@@ -243,7 +248,8 @@ impl Alarm {
 
     /// Returns true once the deadline was seen to have passed.
     pub fn has_fired(&self) -> bool {
-        self.owner.live().is_some_and(|record| record.interrupts.has_fired(self.id))
+        let owner = current::existing().and_then(|hub| self.owner.live_on(hub));
+        owner.is_some_and(|record| record.interrupts.has_fired(self.id))
     }
 
     /// Returns true if `payload` is of this alarm's unwinding and of no other.
@@ -251,7 +257,7 @@ impl Alarm {
         payload.downcast_ref::<Fired>().is_some_and(|fired| fired.0 == self.id)
     }
 
-    /// Returns a number that no other alarm of this OS thread has.
+    /// Returns a number that no other alarm has.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -259,8 +265,10 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        current::hub().cancel_timer(self.timer);
-        if let Some(record) = self.owner.live() {
+        if let Some(hub) = current::existing()
+            && let Some(record) = self.owner.live_on(hub)
+        {
+            hub.cancel_timer(self.timer);
             record.interrupts.remove(self.id);
         }
     }

@@ -66,7 +66,7 @@ pub fn no_switch<R>(f: impl FnOnce() -> R) -> R {
 
     impl Drop for Region {
         fn drop(&mut self) {
-            if let Some(record) = self.0.live() {
+            if let Some(record) = current::existing().and_then(|hub| self.0.live_on(hub)) {
                 record.no_switch.set(record.no_switch.get() - 1);
             }
         }

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use crate::config::Config;
 use crate::current;
 use crate::hub::Hub;
-use crate::hub::shared::{Message, Shared};
+use crate::hub::shared::Shared;
 use crate::hub::workers::{self, Workers};
 use crate::spawn::unstarted::Unstarted;
 
@@ -66,6 +66,6 @@ fn least_registered(hub: &Hub, workers: &'static Workers) -> Place {
 pub(crate) fn send(shared: &'static Shared, unstarted: Unstarted) {
     match current::existing() {
         Some(hub) if std::ptr::eq(hub.shared(), shared) => hub.enqueue_shared(unstarted),
-        _ => shared.send(Message::Start(Box::new(unstarted))),
+        _ => shared.hand(unstarted),
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum State {
 /// One green thread, or one root, as its hub sees it.
 pub(crate) struct Record {
     shared: &'static Shared,
-    generation: Cell<u32>,
+    generation: Cell<u64>,
     pub(crate) state: Cell<State>,
     /// A wake-up that came while the green thread was not parked.
     pub(crate) notified: Cell<bool>,
@@ -100,7 +100,7 @@ impl Record {
         self.shared
     }
 
-    pub(crate) fn generation(&self) -> u32 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.get()
     }
 

@@ -9,6 +9,9 @@ use crate::spawn::unstarted::Unstarted;
 /// Hand-offs between two passes of the hub, at most (I11).
 pub(crate) const BUDGET: u32 = 64;
 
+/// The budget after a sleep: what the next ones do is not known yet.
+const FIRST: u32 = 8;
+
 /// One entry of the run queue.
 #[derive(Debug)]
 pub(crate) enum Runnable {
@@ -76,6 +79,12 @@ impl RunQueue {
         }
         self.refill.set(next);
         self.budget.set(next);
+    }
+
+    /// Makes the next budget a small one, which grows again if the green threads turn out to be quick.
+    pub(crate) fn rest(&self) {
+        self.refill.set(FIRST);
+        self.budget.set(FIRST);
     }
 
     /// Empties the queue: for a hub that closes.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::current;
+use crate::hub::Hub;
 use crate::hub::shared::Message;
 use crate::record::Record;
 use crate::wait_queue::Node;
@@ -63,7 +64,7 @@ pub enum WaitReason {
 #[derive(Clone, Copy)]
 pub struct Unparker {
     record: &'static Record,
-    generation: u32,
+    generation: u64,
 }
 
 // SAFETY: the only field of a `Record` that another OS thread touches through an `Unparker` is `shared`, which is
@@ -79,6 +80,10 @@ impl Unparker {
 
     /// Returns the unparker of the running green thread (on a plain OS thread: of its root).
     ///
+    /// # Panics
+    ///
+    /// Panics in the child of a fork whose parent used green threads on this OS thread.
+    ///
     /// # Examples
     ///
     /// ```
@@ -91,7 +96,10 @@ impl Unparker {
     /// other.join().unwrap();
     /// ```
     pub fn current() -> Self {
-        Self::of(current::hub().current())
+        let hub = current::hub();
+        // Here and not in the middle of a wait, which would leave its queue as it is.
+        hub.check_fork();
+        Self::of(hub.current())
     }
 
     /// Wakes the green thread if it is parked, otherwise makes its next park return at once.
@@ -115,6 +123,12 @@ impl Unparker {
         (self.record.generation() == self.generation).then_some(self.record)
     }
 
+    /// Returns the record as [`live`](Self::live) does, if it is one of `hub`'s: a value that outlives its OS thread's
+    /// hub must not look at a record that may serve another OS thread by now.
+    pub(crate) fn live_on(self, hub: &Hub) -> Option<&'static Record> {
+        if hub.owns(self.record) { self.live() } else { None }
+    }
+
     /// Returns the node by which the running green thread waits in a queue; only its owner hub asks.
     pub(crate) fn node(self) -> &'static Node {
         &self.record.node
@@ -124,7 +138,7 @@ impl Unparker {
         self.record
     }
 
-    pub(crate) fn generation(self) -> u32 {
+    pub(crate) fn generation(self) -> u64 {
         self.generation
     }
 }

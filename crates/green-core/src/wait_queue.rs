@@ -32,7 +32,7 @@ use std::ptr;
 use std::time::Instant;
 
 use crate::park::park_until;
-use crate::primitive::{AtomicU8, Mutex, Ordering, spin};
+use crate::primitive::{AtomicU8, AtomicU32, Mutex, Ordering, spin};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 
 const IDLE: u8 = 0;
@@ -70,7 +70,7 @@ impl Node {
             return;
         }
         // SAFETY: the frame that called `wait_until` is suspended for ever and borrows the queue, so the queue
-        // outlives this call (I8, I15).
+        // outlives this call (I8), unless it was a thread-local of this OS thread, whose drop has cleared the pointer.
         let queue = unsafe { &*queue };
         if queue.leave(self) {
             return;
@@ -154,19 +154,22 @@ impl List {
 /// ```
 pub struct WaitQueue {
     list: Mutex<List>,
+    /// Notifications that were given and not yet taken. Counted so that a queue that dies under a green thread that
+    /// will never run again (I15) knows to look for it.
+    given: AtomicU32,
 }
 
 impl WaitQueue {
     /// Creates an empty queue.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
-        Self { list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }) }
+        Self { list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }), given: AtomicU32::new(0) }
     }
 
     /// Creates an empty queue.
     #[cfg(loom)]
     pub fn new() -> Self {
-        Self { list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }) }
+        Self { list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }), given: AtomicU32::new(0) }
     }
 
     /// Waits until a notification comes, `deadline` passes, or a kill or alarm can be delivered.
@@ -198,7 +201,7 @@ impl WaitQueue {
         loop {
             let outcome = park_until(deadline, reason);
             if node.state.load(Ordering::Acquire) == DONE {
-                node.state.store(IDLE, Ordering::Relaxed);
+                self.take(node);
                 return Outcome::Unparked;
             }
             if outcome != Outcome::Unparked {
@@ -222,8 +225,14 @@ impl WaitQueue {
             spin(rounds);
             rounds += 1;
         }
-        node.state.store(IDLE, Ordering::Relaxed);
+        self.take(node);
         false
+    }
+
+    /// Takes the notification that its owner finds in a DONE node.
+    fn take(&self, node: &Node) {
+        node.state.store(IDLE, Ordering::Relaxed);
+        self.given.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Wakes the one that has waited longest; returns false if nobody waits.
@@ -232,6 +241,7 @@ impl WaitQueue {
             let mut list = self.list.lock();
             let Some(node) = list.pop_front() else { return false };
             node.state.store(CLAIMED, Ordering::Relaxed);
+            self.given.fetch_add(1, Ordering::Relaxed);
             node
         };
         Self::finish(node);
@@ -248,6 +258,7 @@ impl WaitQueue {
                 // SAFETY: linked nodes are alive, and the lock is held.
                 let claimed = unsafe { &*node };
                 claimed.state.store(CLAIMED, Ordering::Relaxed);
+                self.given.fetch_add(1, Ordering::Relaxed);
                 node = claimed.next.get();
             }
             list.head = ptr::null();
@@ -276,6 +287,29 @@ impl WaitQueue {
     /// Returns true if nobody waits at this moment.
     pub fn is_empty(&self) -> bool {
         self.list.lock().head.is_null()
+    }
+}
+
+#[cfg(not(loom))]
+impl Drop for WaitQueue {
+    /// Nobody can wait in a queue that is dropped but a green thread that will never run again: it was suspended in a
+    /// borrow of a thread-local of its OS thread, which is ending (I15). Its node must not lead here any more.
+    fn drop(&mut self) {
+        let list = self.list.get_mut();
+        while let Some(node) = list.pop_front() {
+            node.state.store(IDLE, Ordering::Relaxed);
+            node.queue.set(ptr::null());
+        }
+        if *self.given.get_mut() > 0
+            && let Some(hub) = crate::current::existing()
+        {
+            let own: *const Self = self;
+            hub.for_each_node(|node| {
+                if node.queue.get() == own {
+                    node.queue.set(ptr::null());
+                }
+            });
+        }
     }
 }
 

@@ -15,26 +15,34 @@ use crate::timer::Timers;
 use crate::{greenlet, local};
 
 impl Hub {
-    /// Closes the hub: the OS thread ends.
-    pub(crate) fn close(&self) {
+    /// Closes the hub: the OS thread ends. Returns whether another OS thread may have the hub.
+    pub(crate) fn close(&self) -> bool {
+        /// How many rounds of closures whose destructors leave more to drop are dropped; the rest is leaked.
+        const ROUNDS: usize = 8;
         if self.is_worker() || self.shared.is_forked() {
-            return;
+            return false;
         }
         let root = self.current();
         if !root.is_root.get() {
             // The OS thread is torn down from a green thread's stack (`pthread_exit`, or exit in the middle): nothing
             // of it can be used again.
-            return;
+            return false;
         }
         root.exiting.set(true);
         greenlet::on_thread_exit(root);
         local::destroy(&root.locals);
         root.no_switch.set(1);
+        // From here on nothing local can be spawned; see `spawn_local`.
+        self.closing.set(true);
         self.drop_unstarted();
         self.leak_started();
-        // Dropping closures may have sent or queued more; the messages that stay are for generations that have ended.
-        self.drain_inbox();
-        self.drop_unstarted();
+        // Dropping closures may have sent more; the messages that stay are for generations that have ended.
+        let mut rounds = 0;
+        while !(self.run_queue.is_empty() && self.shared.inbox().is_empty()) && rounds < ROUNDS {
+            self.drain_inbox();
+            self.drop_unstarted();
+            rounds += 1;
+        }
         self.timers.replace(Timers::new());
         drop(self.alternate_stack.take());
         self.live.set(0);
@@ -47,6 +55,8 @@ impl Hub {
         }
         self.stacks.clear();
         self.current.set(self.loop_record);
+        self.closing.set(false);
+        self.run_queue.is_empty()
     }
 
     fn drop_unstarted(&self) {
@@ -57,6 +67,10 @@ impl Hub {
         }
         let shared = std::mem::take(&mut *self.shared.unstarted().lock());
         shared.into_iter().for_each(abandon);
+        for (task, error) in self.unstartable.take() {
+            task.abandon(Box::new(error));
+            task.complete();
+        }
     }
 
     fn leak_started(&self) {

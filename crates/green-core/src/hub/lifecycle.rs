@@ -79,7 +79,7 @@ impl Hub {
         local::destroy(&record.locals);
         task.complete();
         abort_on_unwind(move || drop(task));
-        record.exiting.set(false);
+        // It stays exiting: std's own thread-local destructors come next, and a kill must not unwind those.
     }
 
     /// Ends the green thread whose body has run: either takes the next in turn onto this stack and returns, or
@@ -99,7 +99,6 @@ impl Hub {
             }
             self.leave(stack, next);
         }
-        self.prepare_loop();
         self.leave(stack, self.loop_record);
     }
 

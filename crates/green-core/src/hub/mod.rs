@@ -59,6 +59,7 @@ use crate::stack::{Stack, StackPool};
 use crate::sys;
 use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
+use crate::wait_queue::Node;
 use crate::{current, kill};
 use shared::Shared;
 use std::time::Instant;
@@ -102,12 +103,13 @@ pub(crate) struct Hub {
     live: Cell<usize>,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
+    /// True from the moment when the OS thread's end makes it useless to start anything here.
+    closing: Cell<bool>,
     /// True while this worker is the one that searches; see `workers.rs`.
     searcher: Cell<bool>,
     /// The clock at the last pass, in ticks.
     now: Cell<u64>,
     polled: Cell<u64>,
-    alarms: Cell<u64>,
     io_budget: Cell<u32>,
     /// True from a successful `accept` to the next spawn of that green thread: placement asks for it.
     accepted: Cell<Option<Unparker>>,
@@ -136,10 +138,10 @@ impl Hub {
             records,
             live: Cell::new(0),
             unstartable: RefCell::new(Vec::new()),
+            closing: Cell::new(false),
             searcher: Cell::new(false),
             now: Cell::new(0),
             polled: Cell::new(0),
-            alarms: Cell::new(0),
             io_budget: Cell::new(crate::run_queue::BUDGET),
             accepted: Cell::new(None),
             alternate_stack: Cell::new(None),
@@ -207,22 +209,21 @@ impl Hub {
     }
 
     pub(crate) fn with_identity<R>(&self, f: impl FnOnce(&Identity) -> R) -> R {
+        self.try_with_identity(f).expect("whoever runs has an identity")
+    }
+
+    /// Calls `f` with the identity of whoever runs; there is none in the last moments of a hub.
+    pub(crate) fn try_with_identity<R>(&self, f: impl FnOnce(&Identity) -> R) -> Option<R> {
         let record = self.current();
-        let identity = record.identity.take().expect("whoever runs has an identity");
+        let identity = record.identity.take()?;
         let result = f(&identity);
         record.identity.set(Some(identity));
-        result
+        Some(result)
     }
 
     /// Returns true if the running green thread may give other OS threads a borrow of its stack (I15).
     pub(crate) fn may_lend(&self) -> bool {
         self.is_worker() || self.current().is_root.get()
-    }
-
-    /// Returns a number for an alarm, unique on this hub.
-    pub(crate) fn next_alarm(&self) -> u64 {
-        self.alarms.set(self.alarms.get() + 1);
-        self.alarms.get()
     }
 
     pub(crate) fn add_timer(&self, deadline: u64, event: TimerEvent) -> TimerKey {
@@ -256,7 +257,7 @@ impl Hub {
 
     /// Wakes a green thread of this hub.
     #[inline]
-    pub(crate) fn unpark_local(&self, record: &'static Record, generation: u32) {
+    pub(crate) fn unpark_local(&self, record: &'static Record, generation: u64) {
         if record.generation() != generation {
             return;
         }
@@ -276,7 +277,7 @@ impl Hub {
     }
 
     /// Wakes a parked green thread for which something is deliverable.
-    fn interrupt(&self, record: &'static Record) {
+    pub(crate) fn interrupt(&self, record: &'static Record) {
         if record.state.get() == State::Parked && kill::is_deliverable(record) {
             self.make_runnable(record, Outcome::Interrupted);
         }
@@ -290,15 +291,35 @@ impl Hub {
     }
 
     /// Queues an unstarted green thread that stays on this hub.
-    pub(crate) fn enqueue_local(&self, unstarted: Unstarted) {
+    ///
+    /// # Errors
+    ///
+    /// `Other` if the OS thread is ending; the OS error if there is no stack for the hub's own loop, which is needed
+    /// from here on.
+    pub(crate) fn enqueue_local(&self, unstarted: Unstarted) -> io::Result<()> {
+        if self.closing.get() {
+            return Err(io::Error::other("the OS thread is ending: nothing more can be started on its hub"));
+        }
+        self.prepare_loop()?;
         self.live.set(self.live.get() + 1);
         self.run_queue.push(Runnable::StartLocal(Box::new(unstarted)));
+        Ok(())
     }
 
     /// Queues an unstarted green thread that another worker may take.
     pub(crate) fn enqueue_shared(&self, unstarted: Unstarted) {
         self.shared.unstarted().lock().push_back(unstarted);
+        self.enqueue_token();
+    }
+
+    /// Queues a turn for the oldest of the unstarted green threads that another worker may take.
+    pub(crate) fn enqueue_token(&self) {
         self.run_queue.push(Runnable::StartShared);
+    }
+
+    /// Calls `f` with the wait node of every green thread of this hub.
+    pub(crate) fn for_each_node(&self, mut f: impl FnMut(&Node)) {
+        self.records.for_each_live(|record| f(&record.node));
     }
 
     /// Returns the clock at the last pass: a coarse time that costs nothing.
@@ -308,7 +329,7 @@ impl Hub {
 
     /// Panics in the child of a fork: its hub shares the parent's poll.
     #[inline]
-    fn check_fork(&self) {
+    pub(crate) fn check_fork(&self) {
         if self.shared.is_forked() {
             forked();
         }
@@ -346,6 +367,9 @@ impl Hub {
         self.check_fork();
         if self.waits_in_place(record) {
             self.look_around();
+            if self.reactor.in_use() {
+                self.reactor.look(self);
+            }
             std::thread::yield_now();
             return;
         }
@@ -389,10 +413,10 @@ impl fmt::Debug for Hub {
 /// const-initialised memory.
 pub(crate) fn with_current_name(f: &mut dyn FnMut(&[u8])) {
     if let Some(hub) = current::existing() {
-        // Not `with_identity`: the fault may have come in the middle of that.
-        let record = hub.current();
-        let identity = record.identity.take();
-        f(identity.as_ref().and_then(|identity| identity.name()).unwrap_or("<unnamed>").as_bytes());
-        record.identity.set(identity);
+        // There is none if the fault came in the middle of another such call.
+        let named = hub.try_with_identity(|identity| f(identity.name().unwrap_or("<unnamed>").as_bytes()));
+        if named.is_none() {
+            f(b"<unnamed>");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -20,12 +20,19 @@ pub(crate) enum Message {
     Unpark(Unparker),
     /// Kill one.
     Kill(Unparker),
-    /// Run this one, or let another hub take it.
-    Start(Box<Unstarted>),
+    /// There is one more in `unstarted`: start the oldest in its turn.
+    Start,
     /// The fd of this registration was closed elsewhere, after it had left the poll.
     Forget(Token),
     /// A waiter on another hub took over: leave the poll if nobody waits here.
     Release(Token),
+}
+
+/// Whether a ring makes a worker search for unstarted green threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Searchable {
+    Yes,
+    No,
 }
 
 /// A hub as others see it. Never freed; reused by later OS threads.
@@ -39,6 +46,8 @@ pub(crate) struct Shared {
     unstarted: Mutex<VecDeque<Unstarted>>,
     /// File descriptors registered here, for placement.
     registered: AtomicUsize,
+    /// True while this worker sleeps where a ring makes it search; see `workers.rs`.
+    searchable: AtomicBool,
     /// The fork generation in which the poll and the eventfd are this process's own.
     fork: AtomicU32,
 }
@@ -51,6 +60,7 @@ impl Shared {
             registry: OnceLock::new(),
             unstarted: Mutex::new(VecDeque::new()),
             registered: AtomicUsize::new(0),
+            searchable: AtomicBool::new(false),
             fork: AtomicU32::new(0),
         }
     }
@@ -104,6 +114,21 @@ impl Shared {
 
     pub(crate) fn registered(&self) -> &AtomicUsize {
         &self.registered
+    }
+
+    /// Queues an unstarted green thread from another OS thread; this worker starts it in its turn, unless another
+    /// takes it before.
+    pub(crate) fn hand(&self, unstarted: Unstarted) {
+        self.unstarted.lock().push_back(unstarted);
+        self.send(Message::Start);
+    }
+
+    pub(crate) fn set_searchable(&self, searchable: Searchable) {
+        self.searchable.store(searchable == Searchable::Yes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_searchable(&self) -> bool {
+        self.searchable.load(Ordering::Relaxed)
     }
 
     /// Notes that the poll and the eventfd belong to this process.

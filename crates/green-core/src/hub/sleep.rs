@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use super::Hub;
+use super::shared::Searchable;
 use super::workers;
 use crate::clock;
 use crate::kill;
@@ -22,9 +23,17 @@ impl Hub {
     /// Sleeps until something is to be done. Called by the loop with nothing runnable.
     pub(super) fn sleep(&self) {
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
-        if !self.shared.inbox().may_sleep(bed) {
-            return;
+        self.shared.set_searchable(Searchable::Yes);
+        if self.shared.inbox().may_sleep(bed) {
+            self.sleep_announced(bed);
         }
+        self.shared.set_searchable(Searchable::No);
+        self.answer_ring();
+        // Time slept is no work: the next budget is not to be cut for it.
+        self.mark_time();
+    }
+
+    fn sleep_announced(&self, bed: Bed) {
         let watch = self.is_worker().then(workers::announce_sleep);
         let mut deadline = self.timers.borrow_mut().next_deadline();
         // A searcher looks again soon, and so does one that would not be rung for a green thread spawned just now.
@@ -43,7 +52,6 @@ impl Hub {
         }
         drop(watch);
         self.shared.inbox().flag().rise();
-        self.answer_ring();
     }
 
     /// The sleep itself, until rung or `deadline` (in ticks).
@@ -74,7 +82,7 @@ impl Hub {
 
     /// Waits without a switch until the current green thread is woken, times out, or is to be interrupted.
     pub(super) fn wait_in_place(&self, record: &'static Record, deadline: Option<Instant>) -> Outcome {
-        let bed = if self.reactor.in_use() && self.live.get() > 0 { Bed::Poll } else { Bed::Futex };
+        let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
         self.wait_here(record, deadline, bed, |hub, deadline| hub.lie_down(bed, deadline))
     }
 

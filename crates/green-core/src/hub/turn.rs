@@ -24,7 +24,6 @@ impl Hub {
                 return self.switch_to(from, next);
             }
         }
-        self.prepare_loop();
         self.switch_to(from, self.loop_record);
     }
 
@@ -77,6 +76,12 @@ impl Hub {
         }
     }
 
+    /// Notes the time from which the next budget counts.
+    pub(super) fn mark_time(&self) {
+        self.now.set(clock::ticks(clock::now()));
+        self.run_queue.rest();
+    }
+
     /// Handles what other OS threads sent.
     pub(super) fn drain_inbox(&self) {
         for _ in 0..BATCH {
@@ -84,8 +89,7 @@ impl Hub {
             match message {
                 Message::Unpark(unparker) => self.unpark_local(unparker.record(), unparker.generation()),
                 Message::Kill(unparker) => self.kill_local(unparker),
-                Message::Start(unstarted) if self.is_worker() => self.enqueue_shared(*unstarted),
-                Message::Start(unstarted) => self.enqueue_local(*unstarted),
+                Message::Start => self.enqueue_token(),
                 Message::Forget(token) => self.reactor.forget(self, token),
                 Message::Release(token) => self.reactor.release(self, token),
             }
@@ -116,15 +120,12 @@ impl Hub {
         }
     }
 
-    /// Looks at inbox, timers and reactor without running anybody.
+    /// Looks at inbox and timers without running anybody.
     pub(super) fn look_around(&self) {
         self.drain_inbox();
         let due = self.timers.borrow_mut().next_deadline();
         if due.is_some() {
             self.fire_timers(clock::ticks(clock::now()));
-        }
-        if self.live.get() > 0 && self.reactor.in_use() {
-            self.reactor.look(self);
         }
     }
 }

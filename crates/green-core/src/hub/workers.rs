@@ -25,7 +25,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
 use std::sync::mpsc;
 
-use super::shared::{Message, Shared};
+use super::shared::Shared;
 use super::{Hub, Kind};
 use crate::clock;
 use crate::config;
@@ -75,6 +75,8 @@ fn start() -> io::Result<Workers> {
             // A spawner that waits for its hub to exist has the other end; it may have given up only by panicking.
             let _ = sender.send(hub.shared());
             drop(sender);
+            // One that fell asleep before the workers are known would never be rung.
+            WORKERS.wait();
             sys::set_timer_slack();
             hub.run_loop()
         });
@@ -99,7 +101,8 @@ impl Workers {
     /// Gives a green thread to one of the workers in turn: for spawners that are no worker themselves.
     pub(crate) fn send_in_turn(&self, unstarted: Unstarted) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.hubs.len();
-        self.hubs[turn].send(Message::Start(Box::new(unstarted)));
+        self.hubs[turn].hand(unstarted);
+        self.invite();
     }
 
     /// Rings one sleeping worker to search, if any sleeps and nobody searches. Called after a push to a queue.
@@ -119,7 +122,8 @@ impl Workers {
         if !self.pass_on(NOBODY, RINGING) {
             return;
         }
-        if !self.hubs.iter().any(|hub| hub.rouse()) {
+        // Only those that will look when they wake; others sleep in the middle of something.
+        if !self.hubs.iter().any(|hub| hub.is_searchable() && hub.rouse()) {
             // All were awake already; each will look before it sleeps.
             self.pass_on(RINGING, NOBODY);
         }
@@ -196,6 +200,10 @@ impl Hub {
             && let Some(Ok(workers)) = WORKERS.get()
         {
             workers.search.store(NOBODY, Ordering::Release);
+            // An invitation may have been left out because of this search.
+            if workers.hubs.iter().any(|hub| !hub.unstarted().lock().is_empty()) {
+                workers.invite();
+            }
         }
     }
 
@@ -205,6 +213,7 @@ impl Hub {
         if !self.is_worker() || workers.hubs.len() < 2 {
             return false;
         }
+        self.answer_ring();
         if !self.searcher.get() {
             if !workers.pass_on(NOBODY, SEARCHING) {
                 return false;

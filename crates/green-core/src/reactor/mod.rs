@@ -18,7 +18,8 @@
 //! # Why no stale event wakes the next owner of a number
 //!
 //! A descriptor leaves the poll before it is closed. An event that was collected before that carries the token of the
-//! dead registration, whose generation no longer fits.
+//! dead registration, whose generation no longer fits. If the number comes back before this hub has heard of the close, the new
+//! registration retires the old one.
 
 pub(crate) mod waker;
 
@@ -128,6 +129,8 @@ struct Live {
     /// The deadline for which the timer is armed, in ticks.
     armed: Option<u64>,
     entries: Vec<Entry>,
+    /// For each descriptor number, the entry that it was last registered with.
+    by_fd: Vec<u32>,
     free: Vec<u32>,
     woken: Vec<Unparker>,
 }
@@ -177,7 +180,12 @@ impl Reactor {
         }
         entry.fd = fd;
         entry.in_use = true;
+        let stale = live.note_number(fd, index);
         hub.shared().registered().fetch_add(1, Ordering::Relaxed);
+        drop(guard);
+        if let Some(stale) = stale {
+            self.forget(hub, stale);
+        }
         Ok(token)
     }
 
@@ -303,9 +311,24 @@ impl Live {
             timer,
             armed: None,
             entries: Vec::new(),
+            by_fd: Vec::new(),
             free: Vec::new(),
             woken: Vec::new(),
         })
+    }
+
+    /// Notes the entry of a descriptor number that the kernel has just accepted. Another entry of that number is of a
+    /// descriptor that was closed elsewhere, of which the news is still in the inbox: it is returned, because whoever
+    /// acted on that entry's number now would act on the new descriptor.
+    fn note_number(&mut self, fd: RawFd, index: u32) -> Option<Token> {
+        let number = usize::try_from(fd).expect("an open descriptor's number is not negative");
+        if self.by_fd.len() <= number {
+            self.by_fd.resize(number + 1, u32::MAX);
+        }
+        let before = std::mem::replace(&mut self.by_fd[number], index);
+        let entry = self.entries.get(before as usize)?;
+        (before != index && entry.in_use && entry.fd == fd)
+            .then_some(Token { index: before, generation: entry.generation })
     }
 
     fn entry(&mut self, token: Token) -> Option<&mut Entry> {

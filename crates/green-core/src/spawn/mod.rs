@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub use joiner::{Joiner, LocalJoiner, Remote};
 
+use crate::clock;
 use crate::config;
 use crate::current;
 use crate::hub::Hub;
@@ -88,7 +89,7 @@ where
     let hub = current::hub();
     let unstarted = unstarted(hub, task, size)?;
     match placement::choose(hub, config)? {
-        Place::Here => hub.enqueue_local(unstarted),
+        Place::Here => hub.enqueue_local(unstarted)?,
         Place::HereFirst(workers) => {
             hub.enqueue_shared(unstarted);
             workers.invite();
@@ -115,7 +116,7 @@ where
     let (task, join) = unsafe { erase(packet) };
     let hub = current::hub();
     let unstarted = unstarted(hub, task, options.stack_size.unwrap_or(config.stack_size()))?;
-    hub.enqueue_local(unstarted);
+    hub.enqueue_local(unstarted)?;
     Ok(LocalJoiner::new(join))
 }
 
@@ -125,7 +126,9 @@ fn new_identity(name: Option<String>) -> Arc<Identity> {
 
 fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
     let credit = hub.stacks().reserve(StackSize::new(size)?)?;
-    Ok(Unstarted { task, credit, since: hub.seen() })
+    // A worker's last look at the clock is recent enough; a root may never have looked.
+    let since = if hub.is_worker() { hub.seen() } else { clock::ticks(clock::now()) };
+    Ok(Unstarted { task, credit, since })
 }
 
 /// Splits a packet into its two ends and forgets its lifetime.

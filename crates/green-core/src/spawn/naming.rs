@@ -27,6 +27,10 @@ pub(crate) fn install() {
 pub(crate) fn put_before_present_hook() {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
+        if current::existing().is_none() {
+            // An OS thread that has nothing to do with green threads.
+            return previous(info);
+        }
         // A hook must not switch: std holds the hook's lock around it.
         no_switch(|| {
             announce();
@@ -41,7 +45,7 @@ fn announce() {
     if hub.current().is_root.get() {
         return;
     }
-    hub.with_identity(|identity| {
+    hub.try_with_identity(|identity| {
         let name = identity.name().unwrap_or("<unnamed>");
         let line = format!("\ngreen thread '{name}' ({}) panicked:", identity.id());
         let _ = std::io::stderr().write_all(line.as_bytes());

@@ -37,11 +37,6 @@ impl TimerFd {
         self.set(to_timespec(span.max(Duration::from_nanos(1))));
     }
 
-    /// Will not become readable.
-    pub(crate) fn disarm(&self) {
-        self.set(NEVER);
-    }
-
     fn set(&self, value: timespec) {
         let setting = itimerspec { it_interval: NEVER, it_value: value };
         // SAFETY: `setting` is a valid itimerspec for the length of the call; a null fourth argument is allowed.
