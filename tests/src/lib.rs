@@ -99,6 +99,66 @@ pub fn holds_in(modes: &[Mode]) -> bool {
 /// `cargo xtask tidy` fails when a chapter is missing here.
 #[cfg(doctest)]
 mod book {
+    #[doc = include_str!("../../docs/src/introduction.md")]
+    mod introduction {}
+    mod guide {
+        #[doc = include_str!("../../docs/src/guide/getting-started.md")]
+        mod getting_started {}
+        #[doc = include_str!("../../docs/src/guide/threads.md")]
+        mod threads {}
+        #[doc = include_str!("../../docs/src/guide/networking.md")]
+        mod networking {}
+        #[doc = include_str!("../../docs/src/guide/time.md")]
+        mod time {}
+        #[doc = include_str!("../../docs/src/guide/panics-and-kills.md")]
+        mod panics_and_kills {}
+        #[doc = include_str!("../../docs/src/guide/greenlets.md")]
+        mod greenlets {}
+    }
+    mod porting {
+        #[doc = include_str!("../../docs/src/porting/from-std.md")]
+        mod from_std {}
+        #[doc = include_str!("../../docs/src/porting/from-tokio.md")]
+        mod from_tokio {}
+        #[doc = include_str!("../../docs/src/porting/from-may.md")]
+        mod from_may {}
+    }
+    mod reference {
+        #[doc = include_str!("../../docs/src/reference/std-map.md")]
+        mod std_map {}
+        #[doc = include_str!("../../docs/src/reference/configuration.md")]
+        mod configuration {}
+        #[doc = include_str!("../../docs/src/reference/modes.md")]
+        mod modes {}
+        #[doc = include_str!("../../docs/src/reference/platforms.md")]
+        mod platforms {}
+        #[doc = include_str!("../../docs/src/reference/what-blocks.md")]
+        mod what_blocks {}
+        #[doc = include_str!("../../docs/src/reference/caveats.md")]
+        mod caveats {}
+    }
+    mod internals {
+        #[doc = include_str!("../../docs/src/internals/architecture.md")]
+        mod architecture {}
+        #[doc = include_str!("../../docs/src/internals/read-walk.md")]
+        mod read_walk {}
+        #[doc = include_str!("../../docs/src/internals/waking.md")]
+        mod waking {}
+        #[doc = include_str!("../../docs/src/internals/stacks.md")]
+        mod stacks {}
+        #[doc = include_str!("../../docs/src/internals/panic-count.md")]
+        mod panic_count {}
+        #[doc = include_str!("../../docs/src/internals/kill.md")]
+        mod kill {}
+        #[doc = include_str!("../../docs/src/internals/unsafe.md")]
+        mod unsafe_code {}
+        #[doc = include_str!("../../docs/src/internals/testing.md")]
+        mod testing {}
+    }
+    #[doc = include_str!("../../docs/src/compare.md")]
+    mod compare {}
     #[doc = include_str!("../../docs/src/contributing.md")]
     mod contributing {}
+    #[doc = include_str!("../../docs/src/changelog.md")]
+    mod changelog {}
 }

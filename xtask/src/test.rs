@@ -97,6 +97,7 @@ pub(crate) fn run_in(steps: &mut Steps, args: &Args) {
         }
     }
     if !args.quick {
+        steps.step("panic = abort", panic_abort);
         steps.step("doc tests", |progress| {
             doc_tests(&["--workspace", "--exclude", "green-tests"], progress)
         });
@@ -141,6 +142,14 @@ fn clippy(progress: &Progress) -> anyhow::Result<End> {
         "-D",
         "warnings",
     ]);
+    let again = typed(&command);
+    cargo_step(&mut command, &again, progress)
+}
+
+/// Runs the one program that is built without unwinding.
+fn panic_abort(progress: &Progress) -> anyhow::Result<End> {
+    let mut command = cargo();
+    command.args(["run", "--package", "green-tests", "--example", "panic_abort", "--profile", "panic-abort"]);
     let again = typed(&command);
     cargo_step(&mut command, &again, progress)
 }
