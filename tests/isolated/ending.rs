@@ -98,8 +98,7 @@ fn a_wrong_variable_is_a_clear_error() {
         return;
     }
     for (name, value) in [("GREEN_HUBS", "many"), ("GREEN_HUBS", "-1"), ("GREEN", "maybe"), ("GREEN_STACK_SIZE", "x")] {
-        let output =
-            run_child_with("ending::a_wrong_variable_is_a_clear_error", &[(name, value)]);
+        let output = run_child_with("ending::a_wrong_variable_is_a_clear_error", &[(name, value)]);
         expect_success(&output);
         let message = stderr(&output);
         assert!(message.contains(name) && message.contains(value), "{message}");

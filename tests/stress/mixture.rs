@@ -33,7 +33,8 @@ impl Alive {
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        // A destructor that parks, also while a kill unwinds.
+        // A destructor that parks, also while a kill unwinds. At a normal end a kill could unwind the destructor itself.
+        let _shield = thread::Shield::new();
         thread::yield_now();
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -84,7 +85,9 @@ fn random_lives_all_end_and_all_destructors_run() {
         let handles: Vec<_> = (0..20)
             .map(|i| {
                 let count = Arc::clone(&alive);
-                thread::spawn(move || live(((batch * 20 + i) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), 3, &count))
+                thread::spawn(move || {
+                    live(((batch * 20 + i) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), 3, &count)
+                })
             })
             .collect();
         for (i, handle) in handles.into_iter().enumerate() {

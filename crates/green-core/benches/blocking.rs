@@ -8,9 +8,7 @@ use green_core::blocking::unblock;
 use green_core::spawn::{Options, spawn};
 
 fn blocking(c: &mut Criterion) {
-    c.bench_function("blocking/unblock/root", |b| {
-        b.iter(|| unblock(|| black_box(1)))
-    });
+    c.bench_function("blocking/unblock/root", |b| b.iter(|| unblock(|| black_box(1))));
     c.bench_function("blocking/unblock/green_thread", |b| {
         b.iter_custom(|rounds| {
             let caller = move || {

@@ -5,10 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 #[path = "../src/timer/mod.rs"]
-#[expect(
-    unused,
-    reason = "the module is part of green-core; only its data structure is measured"
-)]
+#[expect(unused, reason = "the module is part of green-core; only its data structure is measured")]
 mod timer;
 
 use timer::Timers;

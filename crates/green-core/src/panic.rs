@@ -14,8 +14,7 @@ use crate::spawn::naming;
 
 // Nothing in these waits, so they are std's own.
 pub use std::panic::{
-    AssertUnwindSafe, Location, PanicHookInfo, RefUnwindSafe, UnwindSafe, catch_unwind, panic_any,
-    resume_unwind,
+    AssertUnwindSafe, Location, PanicHookInfo, RefUnwindSafe, UnwindSafe, catch_unwind, panic_any, resume_unwind,
 };
 
 /// Registers a hook that is called when a thread, green or not, begins to panic; it replaces the one before.

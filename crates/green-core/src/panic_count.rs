@@ -136,12 +136,8 @@ impl Token {
         if cfg!(panic = "abort") {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let thread = thread::Builder::new()
-            .name("green-unwind".to_owned())
-            .spawn(Token::begin)?;
-        thread
-            .join()
-            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+        let thread = thread::Builder::new().name("green-unwind".to_owned()).spawn(Token::begin)?;
+        thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
     }
 
     /// Begins a token's life, and with it an unwinding that this OS thread does not see the end of.
@@ -149,10 +145,7 @@ impl Token {
         let size = StackSize::new(STACK_SIZE)?;
         let stacks = StackPool::new();
         let stack = stacks.take(stacks.reserve(size)?)?;
-        let place: &'static Place = Box::leak(Box::new(Place {
-            token: Slot::empty(),
-            user: Slot::empty(),
-        }));
+        let place: &'static Place = Box::leak(Box::new(Place { token: Slot::empty(), user: Slot::empty() }));
         // SAFETY: the stack is never given back to a pool, so it stays mapped, and nothing else uses it (I8).
         unsafe { context::prepare::<Loop>(&place.token, &stack) };
         NEWBORN.set(Some(place));
@@ -175,9 +168,7 @@ struct Loop;
 
 impl Entry for Loop {
     fn run() -> ! {
-        let place = NEWBORN
-            .take()
-            .expect("who prepares a token's stack names it");
+        let place = NEWBORN.take().expect("who prepares a token's stack names it");
         go_round(place)
     }
 }

@@ -180,12 +180,7 @@ impl WaitQueue {
     /// The outcome is exact: `Unparked` means that a notification was taken (or `blocked` returned false), anything
     /// else that none was and that this waiter has left the queue. After `Interrupted` the caller cleans up and
     /// calls [`kill::deliver`](crate::kill::deliver).
-    pub fn wait_until(
-        &self,
-        deadline: Option<Instant>,
-        reason: WaitReason,
-        blocked: impl FnOnce() -> bool,
-    ) -> Outcome {
+    pub fn wait_until(&self, deadline: Option<Instant>, reason: WaitReason, blocked: impl FnOnce() -> bool) -> Outcome {
         let unparker = Unparker::current();
         let node = unparker.node();
         {

@@ -33,59 +33,33 @@ fn in_child(test: &str, variables: &[(&str, &str)], check: fn()) {
 
 #[test]
 fn a_bad_value_is_an_error_from_every_spawn() {
-    in_child(
-        "a_bad_value_is_an_error_from_every_spawn",
-        &[("GREEN_HUBS", "many")],
-        || {
-            for _ in 0..2 {
-                let error =
-                    spawn(Options::default(), || ()).expect_err("the environment is refused");
-                assert_eq!(error.kind(), ErrorKind::InvalidInput);
-                let expected = "the environment variable GREEN_HUBS is \"many\", but must be a number from 0 to 1024";
-                assert_eq!(error.to_string(), expected);
-            }
-            assert!(matches!(
-                config::get(),
-                Err(ConfigError::Invalid {
-                    variable: "GREEN_HUBS",
-                    ..
-                })
-            ));
-            assert_eq!(
-                Config::builder().build().and_then(Config::install),
-                Err(ConfigError::TooLate)
-            );
-        },
-    );
+    in_child("a_bad_value_is_an_error_from_every_spawn", &[("GREEN_HUBS", "many")], || {
+        for _ in 0..2 {
+            let error = spawn(Options::default(), || ()).expect_err("the environment is refused");
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let expected = "the environment variable GREEN_HUBS is \"many\", but must be a number from 0 to 1024";
+            assert_eq!(error.to_string(), expected);
+        }
+        assert!(matches!(config::get(), Err(ConfigError::Invalid { variable: "GREEN_HUBS", .. })));
+        assert_eq!(Config::builder().build().and_then(Config::install), Err(ConfigError::TooLate));
+    });
 }
 
 #[test]
 fn a_misspelt_variable_is_an_error() {
-    in_child(
-        "a_misspelt_variable_is_an_error",
-        &[("GREEN_HUB", "2")],
-        || {
-            let error = spawn(Options::default(), || ()).expect_err("the environment is refused");
-            assert!(
-                error.to_string().contains("did you mean GREEN_HUBS?"),
-                "{error}"
-            );
-        },
-    );
+    in_child("a_misspelt_variable_is_an_error", &[("GREEN_HUB", "2")], || {
+        let error = spawn(Options::default(), || ()).expect_err("the environment is refused");
+        assert!(error.to_string().contains("did you mean GREEN_HUBS?"), "{error}");
+    });
 }
 
 #[test]
 fn the_blocking_pool_refuses_bad_values_too() {
-    in_child(
-        "the_blocking_pool_refuses_bad_values_too",
-        &[("GREEN_BLOCKING_THREADS", "0")],
-        || {
-            let payload = std::panic::catch_unwind(|| unblock(|| ()))
-                .expect_err("the environment is refused");
-            let message = payload.downcast_ref::<String>().expect("a message");
-            assert!(message.contains("GREEN_BLOCKING_THREADS"), "{message}");
-        },
-    );
+    in_child("the_blocking_pool_refuses_bad_values_too", &[("GREEN_BLOCKING_THREADS", "0")], || {
+        let payload = std::panic::catch_unwind(|| unblock(|| ())).expect_err("the environment is refused");
+        let message = payload.downcast_ref::<String>().expect("a message");
+        assert!(message.contains("GREEN_BLOCKING_THREADS"), "{message}");
+    });
 }
 
 #[test]
@@ -100,58 +74,32 @@ fn the_environment_is_read_at_first_use() {
     in_child("the_environment_is_read_at_first_use", &variables, || {
         let config = config::get().expect("good values");
         assert_eq!(config.mode(), Mode::Plain);
-        assert_eq!(
-            (
-                config.hubs(),
-                config.stack_size(),
-                config.blocking_threads()
-            ),
-            (3, 65536, 7)
-        );
+        assert_eq!((config.hubs(), config.stack_size(), config.blocking_threads()), (3, 65536, 7));
         assert_eq!(config.clone().install(), Err(ConfigError::TooLate));
     });
 }
 
 #[test]
 fn installed_settings_take_the_environment_s_place() {
-    in_child(
-        "installed_settings_take_the_environment_s_place",
-        &[("GREEN_HUBS", "many")],
-        || {
-            let config = Config::builder()
-                .hubs(1)
-                .stack_size(128 << 10)
-                .build()
-                .expect("good values");
-            config.clone().install().expect("nothing was used yet");
-            assert_eq!(config::get(), Ok(&config));
-            assert_eq!(config.clone().install(), Err(ConfigError::TooLate));
-            spawn(Options::default(), || ())
-                .expect("good settings")
-                .join()
-                .expect("no panic");
-        },
-    );
+    in_child("installed_settings_take_the_environment_s_place", &[("GREEN_HUBS", "many")], || {
+        let config = Config::builder().hubs(1).stack_size(128 << 10).build().expect("good values");
+        config.clone().install().expect("nothing was used yet");
+        assert_eq!(config::get(), Ok(&config));
+        assert_eq!(config.clone().install(), Err(ConfigError::TooLate));
+        spawn(Options::default(), || ()).expect("good settings").join().expect("no panic");
+    });
 }
 
 #[test]
 fn the_default_stack_is_std_s() {
-    in_child(
-        "the_default_stack_is_std_s",
-        &[("RUST_MIN_STACK", "3000000")],
-        || {
-            assert_eq!(config::get().expect("good values").stack_size(), 3_000_000);
-        },
-    );
+    in_child("the_default_stack_is_std_s", &[("RUST_MIN_STACK", "3000000")], || {
+        assert_eq!(config::get().expect("good values").stack_size(), 3_000_000);
+    });
 }
 
 #[test]
 fn a_min_stack_that_is_no_number_is_ignored_as_std_does() {
-    in_child(
-        "a_min_stack_that_is_no_number_is_ignored_as_std_does",
-        &[("RUST_MIN_STACK", "big")],
-        || {
-            assert_eq!(config::get().expect("good values").stack_size(), 2 << 20);
-        },
-    );
+    in_child("a_min_stack_that_is_no_number_is_ignored_as_std_does", &[("RUST_MIN_STACK", "big")], || {
+        assert_eq!(config::get().expect("good values").stack_size(), 2 << 20);
+    });
 }

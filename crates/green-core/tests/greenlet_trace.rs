@@ -58,15 +58,15 @@ fn a_tracer_that_panics_is_removed_and_its_panic_takes_the_place_of_the_switch()
 
 #[test]
 fn a_tracer_may_switch_and_is_not_told() {
-    let helper_runs = Rc::new(RefCell::new(0));
-    let runs = Rc::clone(&helper_runs);
+    let extra_runs = Rc::new(RefCell::new(0));
+    let runs = Rc::clone(&extra_runs);
     set_trace(Some(Tracer::new(move |_, _, _| {
         let runs = Rc::clone(&runs);
         Greenlet::new(move |_| *runs.borrow_mut() += 1).switch(());
     })));
     Greenlet::new(|_| ()).switch(());
     set_trace(None);
-    assert_eq!(*helper_runs.borrow(), 2);
+    assert_eq!(*extra_runs.borrow(), 2);
 }
 
 #[test]

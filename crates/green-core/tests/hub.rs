@@ -71,9 +71,7 @@ fn an_unpark_before_the_park_is_kept() {
 #[test]
 fn sleep_lasts_at_least_as_long_as_asked() {
     let begin = Instant::now();
-    let handles: Vec<_> = (0..10)
-        .map(|i| go(move || sleep_until(Instant::now() + Duration::from_millis(i))))
-        .collect();
+    let handles: Vec<_> = (0..10).map(|i| go(move || sleep_until(Instant::now() + Duration::from_millis(i)))).collect();
     sleep_until(begin + Duration::from_millis(20));
     assert!(begin.elapsed() >= Duration::from_millis(20));
     for handle in handles {

@@ -13,10 +13,7 @@ use green_core::park::{sleep_until, yield_now};
 use green_core::spawn::{Options, spawn, spawn_local};
 
 fn named(name: &str) -> Options {
-    Options {
-        name: Some(name.to_owned()),
-        ..Options::default()
-    }
+    Options { name: Some(name.to_owned()), ..Options::default() }
 }
 
 #[test]
@@ -25,16 +22,9 @@ fn hooks_see_the_green_thread_and_do_not_switch() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let seen_by_hook = Arc::clone(&seen);
     set_hook(Box::new(move |info| {
-        let message = info
-            .payload()
-            .downcast_ref::<&str>()
-            .copied()
-            .unwrap_or_default();
+        let message = info.payload().downcast_ref::<&str>().copied().unwrap_or_default();
         let name = identity::current().name().map(str::to_owned);
-        seen_by_hook
-            .lock()
-            .expect("not poisoned")
-            .push((name, message.to_owned()));
+        seen_by_hook.lock().expect("not poisoned").push((name, message.to_owned()));
         // All of these would switch elsewhere.
         yield_now();
         sleep_until(Instant::now() + Duration::from_millis(1));
@@ -98,9 +88,7 @@ fn hooks_see_the_green_thread_and_do_not_switch() {
         counted.fetch_add(1, Ordering::SeqCst);
         initial(info);
     }));
-    let chained = spawn(named("seen twice"), || {
-        panic!("a panic that this test expects to see")
-    });
+    let chained = spawn(named("seen twice"), || panic!("a panic that this test expects to see"));
     assert!(chained.expect("one green thread more").join().is_err());
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }

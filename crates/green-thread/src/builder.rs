@@ -40,15 +40,9 @@ impl Builder {
     /// assert_eq!(child.join().unwrap(), 1);
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    #[expect(
-        clippy::new_without_default,
-        reason = "std's Builder has no Default either"
-    )]
+    #[expect(clippy::new_without_default, reason = "std's Builder has no Default either")]
     pub fn new() -> Builder {
-        Builder {
-            name: None,
-            stack_size: None,
-        }
+        Builder { name: None, stack_size: None }
     }
 
     /// Names the green thread; panic messages and dumps show the name.
@@ -146,14 +140,8 @@ impl Builder {
     /// Hands the settings to core, after the check that std makes of the name.
     pub(crate) fn into_options(self) -> Options {
         if let Some(name) = &self.name {
-            assert!(
-                !name.contains('\0'),
-                "thread name may not contain interior null bytes"
-            );
+            assert!(!name.contains('\0'), "thread name may not contain interior null bytes");
         }
-        Options {
-            name: self.name,
-            stack_size: self.stack_size,
-        }
+        Options { name: self.name, stack_size: self.stack_size }
     }
 }

@@ -76,9 +76,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    Builder::new()
-        .spawn_local(f)
-        .expect("failed to spawn thread")
+    Builder::new().spawn_local(f).expect("failed to spawn thread")
 }
 
 /// Parks the current green thread until its token is available, and takes the token.

@@ -35,10 +35,7 @@ pub struct JoinHandle<T> {
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(joiner: Joiner<T>) -> JoinHandle<T> {
-        JoinHandle {
-            joiner,
-            thread: OnceLock::new(),
-        }
+        JoinHandle { joiner, thread: OnceLock::new() }
     }
 
     /// Returns the handle by which the green thread is named and unparked.
@@ -52,8 +49,7 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        self.thread
-            .get_or_init(|| Thread::new(self.joiner.identity().clone()))
+        self.thread.get_or_init(|| Thread::new(self.joiner.identity().clone()))
     }
 
     /// Waits until the green thread has ended and returns its result.
@@ -108,9 +104,7 @@ impl<T> JoinHandle<T> {
     pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, JoinHandle<T>> {
         let JoinHandle { joiner, thread } = self;
         match clock::now().checked_add(timeout) {
-            Some(deadline) => joiner
-                .join_until(deadline)
-                .map_err(|joiner| JoinHandle { joiner, thread }),
+            Some(deadline) => joiner.join_until(deadline).map_err(|joiner| JoinHandle { joiner, thread }),
             None => Ok(joiner.join()),
         }
     }

@@ -49,10 +49,7 @@ mod ledger;
 mod local;
 mod local_join_handle;
 mod primitive;
-#[expect(
-    unsafe_code,
-    reason = "children of a scope borrow from its caller, and the scope itself waits for them"
-)]
+#[expect(unsafe_code, reason = "children of a scope borrow from its caller, and the scope itself waits for them")]
 mod scoped;
 mod thread;
 
@@ -66,10 +63,7 @@ pub use green_core::spawn::Abandoned;
 pub use crate::builder::Builder;
 pub use crate::current::current;
 pub use crate::functions::{park, park_timeout, sleep, spawn, spawn_local, yield_now};
-#[expect(
-    deprecated,
-    reason = "std still has them, so a program may still use them"
-)]
+#[expect(deprecated, reason = "std still has them, so a program may still use them")]
 pub use crate::functions::{park_timeout_ms, sleep_ms};
 pub use crate::id::ThreadId;
 pub use crate::join_handle::JoinHandle;

@@ -42,10 +42,7 @@ pub struct LocalJoinHandle<T> {
 
 impl<T> LocalJoinHandle<T> {
     pub(crate) fn new(joiner: LocalJoiner<T>) -> LocalJoinHandle<T> {
-        LocalJoinHandle {
-            joiner,
-            thread: OnceCell::new(),
-        }
+        LocalJoinHandle { joiner, thread: OnceCell::new() }
     }
 
     /// Returns the handle by which the green thread is named and unparked.
@@ -59,8 +56,7 @@ impl<T> LocalJoinHandle<T> {
     /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        self.thread
-            .get_or_init(|| Thread::new(self.joiner.identity().clone()))
+        self.thread.get_or_init(|| Thread::new(self.joiner.identity().clone()))
     }
 
     /// Waits until the green thread has ended and returns its result; see [`JoinHandle::join`](crate::JoinHandle::join).
@@ -100,15 +96,10 @@ impl<T> LocalJoinHandle<T> {
     /// parked.thread().unpark();
     /// assert!(parked.join_timeout(Duration::from_secs(60)).is_ok());
     /// ```
-    pub fn join_timeout(
-        self,
-        timeout: Duration,
-    ) -> std::result::Result<Result<T>, LocalJoinHandle<T>> {
+    pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, LocalJoinHandle<T>> {
         let LocalJoinHandle { joiner, thread } = self;
         match clock::now().checked_add(timeout) {
-            Some(deadline) => joiner
-                .join_until(deadline)
-                .map_err(|joiner| LocalJoinHandle { joiner, thread }),
+            Some(deadline) => joiner.join_until(deadline).map_err(|joiner| LocalJoinHandle { joiner, thread }),
             None => Ok(joiner.join()),
         }
     }
@@ -182,9 +173,7 @@ impl<T> LocalJoinHandle<T> {
     /// ```
     #[must_use]
     pub fn remote(&self) -> Remote {
-        Remote {
-            remote: self.joiner.remote(),
-        }
+        Remote { remote: self.joiner.remote() }
     }
 }
 

@@ -149,11 +149,7 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
-    let scope = Scope {
-        ledger: Arc::new(Ledger::new()),
-        scope: PhantomData,
-        env: PhantomData,
-    };
+    let scope = Scope { ledger: Arc::new(Ledger::new()), scope: PhantomData, env: PhantomData };
     let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
     scope.ledger.wait();
     match result {
@@ -187,9 +183,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        Builder::new()
-            .spawn_scoped(self, f)
-            .expect("failed to spawn thread")
+        Builder::new().spawn_scoped(self, f).expect("failed to spawn thread")
     }
 }
 
@@ -231,26 +225,15 @@ impl Builder {
     {
         // Panics for a bad name, so it comes before the child is counted.
         let options = self.into_options();
-        let packet = Arc::new(Packet {
-            result: Mutex::new(None),
-        });
-        let child = Child {
-            f,
-            packet: Arc::clone(&packet),
-            departure: Departure::new(&scope.ledger),
-        };
+        let packet = Arc::new(Packet { result: Mutex::new(None) });
+        let child = Child { f, packet: Arc::clone(&packet), departure: Departure::new(&scope.ledger) };
         // SAFETY: everything that `f` borrows must outlive the green thread's use of it. It outlives `'scope`, and
         // `scope` stays until `running` is zero, which the child's departure brings about after `f` and its share of
         // the result are gone; the essay at the head of this file goes through every way in which a child can end.
         // Core's own result is `()`, so that nothing else of the child borrows.
         let joiner = unsafe { spawn::spawn_unchecked(options, move || child.run()) };
         match joiner {
-            Ok(joiner) => Ok(ScopedJoinHandle {
-                joiner,
-                packet,
-                ledger: &scope.ledger,
-                thread: OnceLock::new(),
-            }),
+            Ok(joiner) => Ok(ScopedJoinHandle { joiner, packet, ledger: &scope.ledger, thread: OnceLock::new() }),
             Err(error) => {
                 // The closure was dropped unstarted and so counts as failed; but the caller is told by the error.
                 scope.ledger.forgive();
@@ -313,8 +296,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        self.thread
-            .get_or_init(|| Thread::new(self.joiner.identity().clone()))
+        self.thread.get_or_init(|| Thread::new(self.joiner.identity().clone()))
     }
 
     /// Waits until the green thread has ended, destructors of its thread-locals included, and returns its result.
@@ -338,12 +320,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// });
     /// ```
     pub fn join(self) -> Result<T> {
-        let ScopedJoinHandle {
-            joiner,
-            packet,
-            ledger,
-            ..
-        } = self;
+        let ScopedJoinHandle { joiner, packet, ledger, .. } = self;
         refuse_own(joiner.identity());
         take_result(joiner.join(), &packet, ledger)
     }
@@ -366,28 +343,15 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     ///     assert!(parked.join().is_ok());
     /// });
     /// ```
-    pub fn join_timeout(
-        self,
-        timeout: Duration,
-    ) -> std::result::Result<Result<T>, ScopedJoinHandle<'scope, T>> {
-        let ScopedJoinHandle {
-            joiner,
-            packet,
-            ledger,
-            thread,
-        } = self;
+    pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, ScopedJoinHandle<'scope, T>> {
+        let ScopedJoinHandle { joiner, packet, ledger, thread } = self;
         let outcome = match clock::now().checked_add(timeout) {
             Some(deadline) => joiner.join_until(deadline),
             None => Ok(joiner.join()),
         };
         match outcome {
             Ok(ended) => Ok(take_result(ended, &packet, ledger)),
-            Err(joiner) => Err(ScopedJoinHandle {
-                joiner,
-                packet,
-                ledger,
-                thread,
-            }),
+            Err(joiner) => Err(ScopedJoinHandle { joiner, packet, ledger, thread }),
         }
     }
 
@@ -439,10 +403,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
 /// Makes a child's result out of how its green thread `ended`, and strikes a failure off the ledger.
 fn take_result<T>(ended: Result<()>, packet: &Packet<T>, ledger: &Ledger) -> Result<T> {
     let result = match ended {
-        Ok(()) => packet
-            .slot()
-            .take()
-            .expect("a closure that ran leaves its result"),
+        Ok(()) => packet.slot().take().expect("a closure that ran leaves its result"),
         Err(payload) => Err(payload),
     };
     if result.is_err() {
@@ -462,11 +423,7 @@ where
     F: FnOnce() -> T,
 {
     fn run(self) {
-        let Child {
-            f,
-            packet,
-            mut departure,
-        } = self;
+        let Child { f, packet, mut departure } = self;
         let result = panic::catch_unwind(AssertUnwindSafe(f));
         // A kill that arrives now must not cut the destructor of the result short.
         let _shield = Shield::new();

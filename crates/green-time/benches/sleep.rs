@@ -9,9 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 fn sleep(c: &mut Criterion) {
     let nap = Duration::from_micros(100);
     c.bench_function("sleep/100us/std", |b| b.iter(|| std::thread::sleep(nap)));
-    c.bench_function("sleep/100us/green_root", |b| {
-        b.iter(|| green_time::sleep(nap))
-    });
+    c.bench_function("sleep/100us/green_root", |b| b.iter(|| green_time::sleep(nap)));
     c.bench_function("sleep/100us/green_thread", |b| {
         b.iter_custom(|rounds| {
             let sleeper = move || {
@@ -22,10 +20,7 @@ fn sleep(c: &mut Criterion) {
                 start.elapsed()
             };
             let joiner = green_core::spawn::spawn(green_core::spawn::Options::default(), sleeper);
-            joiner
-                .expect("one green thread")
-                .join()
-                .expect("a sleep does not panic")
+            joiner.expect("one green thread").join().expect("a sleep does not panic")
         });
     });
 }

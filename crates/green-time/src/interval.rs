@@ -66,11 +66,7 @@ impl Interval {
     #[track_caller]
     fn new(next: Option<Instant>, period: Duration) -> Interval {
         assert!(!period.is_zero(), "an interval's period must not be zero");
-        Interval {
-            next,
-            period,
-            missed: 0,
-        }
+        Interval { next, period, missed: 0 }
     }
 
     /// Parks the current green thread until the next tick, and returns the moment for which it was scheduled.
@@ -158,14 +154,8 @@ mod tests {
         let at = |nanos: u64| start + Duration::from_nanos(nanos);
         let mut interval = interval_at(start, PERIOD);
         let mut check = |now, expected: Option<(u64, u64)>| {
-            let taken = interval
-                .take_due(at(now))
-                .map(|tick| (tick, interval.missed()));
-            assert_eq!(
-                taken,
-                expected.map(|(tick, missed)| (at(tick), missed)),
-                "at {now}"
-            );
+            let taken = interval.take_due(at(now)).map(|tick| (tick, interval.missed()));
+            assert_eq!(taken, expected.map(|(tick, missed)| (at(tick), missed)), "at {now}");
         };
         check(0, Some((0, 0)));
         check(9, None);

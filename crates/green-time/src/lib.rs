@@ -23,9 +23,7 @@
 //! ```
 
 // Nothing in these waits, so they are std's own.
-pub use std::time::{
-    Duration, Instant, SystemTime, SystemTimeError, TryFromFloatSecsError, UNIX_EPOCH,
-};
+pub use std::time::{Duration, Instant, SystemTime, SystemTimeError, TryFromFloatSecsError, UNIX_EPOCH};
 
 pub use interval::{Interval, interval, interval_at};
 pub use sleep::{sleep, sleep_until};

@@ -167,9 +167,7 @@ impl Deadline {
     ///
     /// [`TimeoutError::Unsupported`] in a program that was compiled with `panic = "abort"`.
     pub fn at(deadline: Instant) -> Result<Deadline, TimeoutError> {
-        Ok(Deadline {
-            alarm: Some(Alarm::set(deadline)?),
-        })
+        Ok(Deadline { alarm: Some(Alarm::set(deadline)?) })
     }
 
     /// Returns whether the deadline was noticed to have passed, so that the next wait unwinds.

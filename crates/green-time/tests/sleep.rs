@@ -17,12 +17,7 @@ use support::{HOUR, MOMENT, everywhere, spawn};
 #[test]
 fn a_sleep_is_never_too_short() {
     everywhere(|| {
-        for nap in [
-            Duration::ZERO,
-            Duration::from_nanos(1),
-            Duration::from_micros(100),
-            MOMENT,
-        ] {
+        for nap in [Duration::ZERO, Duration::from_nanos(1), Duration::from_micros(100), MOMENT] {
             let before = Instant::now();
             sleep(nap);
             assert!(before.elapsed() >= nap);

@@ -75,10 +75,7 @@ fn every_kind_of_wait_is_ended() {
             }),
             elapsed
         );
-        assert_eq!(
-            timeout(MOMENT, || green_core::identity::park_current(None)),
-            elapsed
-        );
+        assert_eq!(timeout(MOMENT, || green_core::identity::park_current(None)), elapsed);
         assert_eq!(
             timeout(MOMENT, || {
                 green_time::interval(HOUR).tick();
@@ -296,8 +293,7 @@ fn destructors_run_and_may_wait() {
 #[test]
 fn a_panic_passes_through_with_its_payload() {
     everywhere(|| {
-        let payload =
-            catch(|| timeout(HOUR, || resume_unwind(Box::new(11_u8)))).expect_err("a panic");
+        let payload = catch(|| timeout(HOUR, || resume_unwind(Box::new(11_u8)))).expect_err("a panic");
         assert_eq!(payload.downcast_ref(), Some(&11_u8));
         nothing_is_left();
     });
@@ -314,9 +310,7 @@ fn a_kill_passes_through() {
         let _ = timeout(HOUR, || sleep(HOUR));
         counted.fetch_add(1, Ordering::SeqCst);
     });
-    let _ = started.wait_until(None, WaitReason::Other, || {
-        count.load(Ordering::SeqCst) == 0
-    });
+    let _ = started.wait_until(None, WaitReason::Other, || count.load(Ordering::SeqCst) == 0);
     sleeper.kill().expect("kills are possible");
     let payload = sleeper.join().expect_err("it was killed");
     assert!(payload.is::<Killed>());
@@ -329,10 +323,7 @@ fn a_timeout_is_of_one_green_thread() {
         let other = spawn(|| timeout(2 * MOMENT, || sleep(MOMENT / 2)));
         assert_eq!(timeout(MOMENT, || sleep(HOUR)), Err(TimeoutError::Elapsed));
         // Late perhaps, but never ended by the other's timeout.
-        assert!(matches!(
-            other.join().expect("no panic"),
-            Ok(()) | Err(TimeoutError::Elapsed)
-        ));
+        assert!(matches!(other.join().expect("no panic"), Ok(()) | Err(TimeoutError::Elapsed)));
     });
 }
 
@@ -357,12 +348,6 @@ fn thread_count_is_small() -> bool {
 
 #[test]
 fn an_error_is_an_io_error_of_its_kind() {
-    assert_eq!(
-        io::Error::from(TimeoutError::Elapsed).kind(),
-        io::ErrorKind::TimedOut
-    );
-    assert_eq!(
-        io::Error::from(TimeoutError::Unsupported).kind(),
-        io::ErrorKind::Unsupported
-    );
+    assert_eq!(io::Error::from(TimeoutError::Elapsed).kind(), io::ErrorKind::TimedOut);
+    assert_eq!(io::Error::from(TimeoutError::Unsupported).kind(), io::ErrorKind::Unsupported);
 }

@@ -1,8 +1,9 @@
 //! Rust's standard library with one difference: a call that would block parks a *green thread*, and lets another run.
 //!
 //! Change `use std::net` to `use green::net` and `use std::thread` to `use green::thread`, and ordinary blocking,
-//! thread-per-connection code holds tens of thousands of connections on a few OS threads. Or write `use green as std;` at
-//! the root of a crate.
+//! thread-per-connection code holds tens of thousands of connections on a few OS threads. Or write
+//! `extern crate green as std;` at the root of a crate: then every `std::` path in it is this crate's. (`use green as std;`
+//! does the same for the one module that it stands in.)
 //!
 //! ```
 //! use green::io::{self, Read, Write};
@@ -69,10 +70,9 @@ pub use std::{i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize};
 
 // Macros.
 pub use std::{
-    assert, assert_eq, assert_ne, cfg, column, compile_error, concat, dbg, debug_assert, debug_assert_eq,
-    debug_assert_ne, eprint, eprintln, file, format, format_args, include, include_bytes, include_str,
-    line, matches, module_path, option_env, print, println, stringify, todo, unimplemented,
-    unreachable, write, writeln,
+    assert, assert_eq, assert_ne, cfg, cfg_select, column, compile_error, concat, dbg, debug_assert, debug_assert_eq,
+    debug_assert_ne, eprint, eprintln, file, format, format_args, include, include_bytes, include_str, line, matches,
+    module_path, option_env, print, println, stringify, todo, unimplemented, unreachable, write, writeln,
 };
 
 /// Keeps the macro `panic!` apart from the module of the same name, which is ours.

@@ -51,12 +51,7 @@ pub(super) enum Next<J> {
 
 impl<J, W> Crew<J, W> {
     pub(super) const fn new() -> Crew<J, W> {
-        Crew {
-            jobs: VecDeque::new(),
-            idle: Vec::new(),
-            workers: 0,
-            started: 0,
-        }
+        Crew { jobs: VecDeque::new(), idle: Vec::new(), workers: 0, started: 0 }
     }
 
     /// Queues a job for at most `max` workers.
@@ -77,11 +72,7 @@ impl<J, W> Crew<J, W> {
     #[cfg(not(loom))]
     pub(super) fn start_failed(&mut self) -> VecDeque<J> {
         self.workers -= 1;
-        if self.workers == 0 {
-            std::mem::take(&mut self.jobs)
-        } else {
-            VecDeque::new()
-        }
+        if self.workers == 0 { std::mem::take(&mut self.jobs) } else { VecDeque::new() }
     }
 
     /// Tells worker `number` what to do next. `patient` says that it may wait for a job; `me` wakes it if so.
@@ -134,11 +125,7 @@ mod tests {
         assert_eq!(awake(&mut crew, 1), Next::Run(12));
         assert_eq!(awake(&mut crew, 1), Next::Sleep);
         assert_eq!(awake(&mut crew, 2), Next::Sleep);
-        assert_eq!(
-            crew.submit(13, 2),
-            Call::Wake('c'),
-            "the last to fall asleep is woken first"
-        );
+        assert_eq!(crew.submit(13, 2), Call::Wake('c'), "the last to fall asleep is woken first");
         assert_eq!(crew.submit(14, 2), Call::Wake('b'));
     }
 

@@ -23,12 +23,7 @@ struct ModelPool {
 
 impl ModelPool {
     fn new(max: usize, patient: bool, jobs: usize) -> Arc<ModelPool> {
-        Arc::new(ModelPool {
-            crew: Mutex::new(Crew::new()),
-            max,
-            patient,
-            jobs: AtomicUsize::new(jobs),
-        })
+        Arc::new(ModelPool { crew: Mutex::new(Crew::new()), max, patient, jobs: AtomicUsize::new(jobs) })
     }
 
     fn submit(self: &Arc<Self>, job: Arc<dyn Job>) {
@@ -125,11 +120,7 @@ fn loom_an_abandoned_job_and_its_result_are_dropped_once() {
         let results = Arc::new(AtomicUsize::new(0));
         let runs = Arc::new(AtomicUsize::new(0));
         let job = {
-            let (input, result, runs) = (
-                Counted(Arc::clone(&inputs)),
-                Arc::clone(&results),
-                Arc::clone(&runs),
-            );
+            let (input, result, runs) = (Counted(Arc::clone(&inputs)), Arc::clone(&results), Arc::clone(&runs));
             move || {
                 let _input = input;
                 runs.fetch_add(1, Ordering::SeqCst);
@@ -148,16 +139,8 @@ fn loom_an_abandoned_job_and_its_result_are_dropped_once() {
         drop(ticket);
         worker.join().expect("no panic");
         let runs = runs.load(Ordering::SeqCst);
-        assert_eq!(
-            inputs.load(Ordering::SeqCst),
-            1,
-            "the closure is dropped once, run or not"
-        );
-        assert_eq!(
-            results.load(Ordering::SeqCst),
-            runs,
-            "each result is dropped once"
-        );
+        assert_eq!(inputs.load(Ordering::SeqCst), 1, "the closure is dropped once, run or not");
+        assert_eq!(results.load(Ordering::SeqCst), runs, "each result is dropped once");
         assert!(runs == 1 || outcome.is_err());
     });
 }

@@ -72,20 +72,12 @@ impl Pool {
     /// Panics if `max_threads` is 0; in a `static`, that is an error at compile time.
     pub const fn new(name: &'static str, max_threads: usize) -> Pool {
         assert!(max_threads > 0, "a pool needs a thread at least");
-        Pool {
-            name,
-            max: Some(max_threads),
-            shared: Mutex::new(Shared::new()),
-        }
+        Pool { name, max: Some(max_threads), shared: Mutex::new(Shared::new()) }
     }
 
     /// Creates a pool with as many threads as `Config::blocking_threads` allows.
     pub(crate) const fn configured(name: &'static str) -> Pool {
-        Pool {
-            name,
-            max: None,
-            shared: Mutex::new(Shared::new()),
-        }
+        Pool { name, max: None, shared: Mutex::new(Shared::new()) }
     }
 
     /// Runs `f` on a thread of the pool, and parks the calling green thread until it has finished.
@@ -223,10 +215,7 @@ impl fmt::Debug for Pool {
 
 impl Shared {
     const fn new() -> Shared {
-        Shared {
-            crew: Crew::new(),
-            fork_generation: 0,
-        }
+        Shared { crew: Crew::new(), fork_generation: 0 }
     }
 }
 

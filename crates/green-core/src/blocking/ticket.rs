@@ -58,10 +58,7 @@ enum Stage<F, T> {
 impl<F, T> Ticket<F, T> {
     /// Makes a ticket for `f`; `caller` is unparked once the result is there.
     pub(super) fn new(f: F, caller: Unparker) -> Arc<Ticket<F, T>> {
-        Arc::new(Ticket {
-            stage: Mutex::new(Stage::Queued(f)),
-            caller,
-        })
+        Arc::new(Ticket { stage: Mutex::new(Stage::Queued(f)), caller })
     }
 
     /// Calls `park` until the result is there, and returns it, or unwinds as `f` has. If `park` unwinds, the result is

@@ -28,11 +28,7 @@ mod variables;
 /// The most worker hubs that can be asked for.
 const MAX_HUBS: usize = 1024;
 /// The largest stack that can be asked for, 64 GiB; saturated where addresses are shorter.
-const MAX_STACK_SIZE: usize = if usize::BITS > 36 {
-    1 << (36 % usize::BITS)
-} else {
-    usize::MAX
-};
+const MAX_STACK_SIZE: usize = if usize::BITS > 36 { 1 << (36 % usize::BITS) } else { usize::MAX };
 /// The size of std's stacks.
 const DEFAULT_STACK_SIZE: usize = 2 << 20;
 /// The most OS threads of one blocking pool that can be asked for: the kernel's own default limit on all threads.
@@ -69,9 +65,7 @@ impl Config {
         ConfigBuilder {
             config: Config {
                 mode: Mode::default(),
-                hubs: thread::available_parallelism()
-                    .map_or(1, NonZero::get)
-                    .min(MAX_HUBS),
+                hubs: thread::available_parallelism().map_or(1, NonZero::get).min(MAX_HUBS),
                 stack_size: default_stack_size(),
                 blocking_threads: DEFAULT_BLOCKING_THREADS,
             },
@@ -173,20 +167,10 @@ impl ConfigBuilder {
     ///
     /// [`ConfigError::OutOfRange`] for the first that is too small or too large.
     pub fn build(self) -> Result<Config, ConfigError> {
-        let Config {
-            mode: _,
-            hubs,
-            stack_size,
-            blocking_threads,
-        } = self.config;
+        let Config { mode: _, hubs, stack_size, blocking_threads } = self.config;
         check("hubs", hubs, 0, MAX_HUBS)?;
         check("stack_size", stack_size, 1, MAX_STACK_SIZE)?;
-        check(
-            "blocking_threads",
-            blocking_threads,
-            1,
-            MAX_BLOCKING_THREADS,
-        )?;
+        check("blocking_threads", blocking_threads, 1, MAX_BLOCKING_THREADS)?;
         Ok(self.config)
     }
 }
@@ -198,16 +182,7 @@ impl From<Config> for ConfigBuilder {
 }
 
 fn check(setting: &'static str, value: usize, min: usize, max: usize) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) {
-        Ok(())
-    } else {
-        Err(ConfigError::OutOfRange {
-            setting,
-            value,
-            min,
-            max,
-        })
-    }
+    if (min..=max).contains(&value) { Ok(()) } else { Err(ConfigError::OutOfRange { setting, value, min, max }) }
 }
 
 /// Returns the settings of the process, which the first call fixes: those that were installed, or else the
@@ -217,17 +192,12 @@ fn check(setting: &'static str, value: usize, min: usize, max: usize) -> Result<
 ///
 /// Those of [`Config::from_env`], again at each call.
 pub fn get() -> Result<&'static Config, ConfigError> {
-    INSTALLED
-        .get_or_init(Config::from_env)
-        .as_ref()
-        .map_err(Clone::clone)
+    INSTALLED.get_or_init(Config::from_env).as_ref().map_err(Clone::clone)
 }
 
 /// Returns the stack size that std's threads have. Like std, it ignores a value that is no number.
 fn default_stack_size() -> usize {
-    let asked = env::var("RUST_MIN_STACK")
-        .ok()
-        .and_then(|value| value.parse().ok());
+    let asked = env::var("RUST_MIN_STACK").ok().and_then(|value| value.parse().ok());
     asked.unwrap_or(DEFAULT_STACK_SIZE).clamp(1, MAX_STACK_SIZE)
 }
 
@@ -246,10 +216,7 @@ pub enum ConfigError {
         expected: String,
     },
     /// An environment variable looks like one of ours and is not.
-    #[error(
-        "the environment variable {variable} is unknown, did you mean {meant}? (known are {})",
-        variables::known()
-    )]
+    #[error("the environment variable {variable} is unknown, did you mean {meant}? (known are {})", variables::known())]
     Misspelt {
         /// The variable's name.
         variable: String,
@@ -269,9 +236,7 @@ pub enum ConfigError {
         max: usize,
     },
     /// Settings were installed before, or are in use already.
-    #[error(
-        "the settings of the process are fixed already: install them once, before anything is spawned"
-    )]
+    #[error("the settings of the process are fixed already: install them once, before anything is spawned")]
     TooLate,
 }
 
@@ -294,29 +259,17 @@ mod tests {
         check(Config::builder(), None);
         check(Config::builder().hubs(0), None);
         check(Config::builder().hubs(1024), None);
-        check(
-            Config::builder().hubs(1025),
-            Some("hubs is 1025, but must be from 0 to 1024"),
-        );
+        check(Config::builder().hubs(1025), Some("hubs is 1025, but must be from 0 to 1024"));
         check(Config::builder().stack_size(1), None);
-        check(
-            Config::builder().stack_size(0),
-            Some("stack_size is 0, but must be from 1 to 68719476736"),
-        );
+        check(Config::builder().stack_size(0), Some("stack_size is 0, but must be from 1 to 68719476736"));
         check(Config::builder().blocking_threads(1), None);
-        check(
-            Config::builder().blocking_threads(0),
-            Some("blocking_threads is 0, but must be from 1 to 32768"),
-        );
+        check(Config::builder().blocking_threads(0), Some("blocking_threads is 0, but must be from 1 to 32768"));
     }
 
     #[test]
     fn an_error_is_invalid_input() {
         let error = io::Error::from(Config::builder().hubs(9999).build().expect_err("too many"));
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-        assert_eq!(
-            error.to_string(),
-            "hubs is 9999, but must be from 0 to 1024"
-        );
+        assert_eq!(error.to_string(), "hubs is 9999, but must be from 0 to 1024");
     }
 }

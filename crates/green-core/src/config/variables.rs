@@ -22,9 +22,7 @@ pub(super) fn known() -> String {
 }
 
 /// Reads the settings out of an environment.
-pub(super) fn read(
-    variables: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Config, ConfigError> {
+pub(super) fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Config, ConfigError> {
     let mut builder = Config::builder();
     for (name, value) in variables {
         let Some(name) = name.to_str() else { continue };
@@ -41,15 +39,13 @@ fn apply(builder: ConfigBuilder, name: &str, value: &str) -> Result<ConfigBuilde
     match name {
         MODE => parse_mode(value).map(|mode| builder.mode(mode)),
         HUBS => parse_number(HUBS, value, 0, MAX_HUBS, "").map(|hubs| builder.hubs(hubs)),
-        STACK_SIZE => parse_number(STACK_SIZE, value, 1, MAX_STACK_SIZE, " of bytes")
-            .map(|size| builder.stack_size(size)),
+        STACK_SIZE => {
+            parse_number(STACK_SIZE, value, 1, MAX_STACK_SIZE, " of bytes").map(|size| builder.stack_size(size))
+        }
         BLOCKING_THREADS => parse_number(BLOCKING_THREADS, value, 1, MAX_BLOCKING_THREADS, "")
             .map(|threads| builder.blocking_threads(threads)),
         unknown => match probably_meant(unknown) {
-            Some(meant) => Err(ConfigError::Misspelt {
-                variable: unknown.to_owned(),
-                meant,
-            }),
+            Some(meant) => Err(ConfigError::Misspelt { variable: unknown.to_owned(), meant }),
             None => Ok(builder),
         },
     }
@@ -67,13 +63,7 @@ fn parse_mode(value: &str) -> Result<Mode, ConfigError> {
     }
 }
 
-fn parse_number(
-    variable: &'static str,
-    value: &str,
-    min: usize,
-    max: usize,
-    unit: &str,
-) -> Result<usize, ConfigError> {
+fn parse_number(variable: &'static str, value: &str, min: usize, max: usize, unit: &str) -> Result<usize, ConfigError> {
     match value.parse() {
         Ok(number) if (min..=max).contains(&number) => Ok(number),
         _ => Err(ConfigError::Invalid {
@@ -91,13 +81,8 @@ fn probably_meant(unknown: &str) -> Option<&'static str> {
     let written = written.strip_prefix(PREFIX)?;
     let distances = KNOWN.into_iter().filter_map(|name| {
         let suffix = name.strip_prefix(PREFIX)?;
-        let extended =
-            !written.is_empty() && (suffix.starts_with(written) || written.starts_with(suffix));
-        let distance = if extended {
-            0
-        } else {
-            edit_distance(written, suffix)
-        };
+        let extended = !written.is_empty() && (suffix.starts_with(written) || written.starts_with(suffix));
+        let distance = if extended { 0 } else { edit_distance(written, suffix) };
         (distance <= suffix.len() / 4).then_some((distance, name))
     });
     distances.min().map(|(_, name)| name)
@@ -152,29 +137,11 @@ mod tests {
             assert_eq!(error.to_string(), expected, "{name}={value}");
         };
         let mode = "must be \"on\" or \"off\"";
-        check(
-            MODE,
-            "maybe",
-            &format!("the environment variable GREEN is \"maybe\", but {mode}"),
-        );
-        check(
-            MODE,
-            "1",
-            &format!("the environment variable GREEN is \"1\", but {mode}"),
-        );
-        for value in [
-            "many",
-            "-1",
-            "1025",
-            " 4",
-            "4 ",
-            "4.0",
-            "0x10",
-            "99999999999999999999",
-        ] {
-            let expected = format!(
-                "the environment variable GREEN_HUBS is {value:?}, but must be a number from 0 to 1024"
-            );
+        check(MODE, "maybe", &format!("the environment variable GREEN is \"maybe\", but {mode}"));
+        check(MODE, "1", &format!("the environment variable GREEN is \"1\", but {mode}"));
+        for value in ["many", "-1", "1025", " 4", "4 ", "4.0", "0x10", "99999999999999999999"] {
+            let expected =
+                format!("the environment variable GREEN_HUBS is {value:?}, but must be a number from 0 to 1024");
             check(HUBS, value, &expected);
         }
         for value in ["0", "2M", "68719476737"] {
@@ -190,10 +157,7 @@ mod tests {
     #[test]
     fn a_value_that_is_no_unicode_is_an_error() {
         let value = OsString::from_vec(vec![b'4', 0xff]);
-        assert!(matches!(
-            read([(HUBS.into(), value)]),
-            Err(ConfigError::Invalid { variable: HUBS, .. })
-        ));
+        assert!(matches!(read([(HUBS.into(), value)]), Err(ConfigError::Invalid { variable: HUBS, .. })));
     }
 
     #[test]
@@ -209,10 +173,7 @@ mod tests {
             ("GREEN_BLOCKING_THREAD", BLOCKING_THREADS),
             ("GREEN_BLOCK_THREADS", BLOCKING_THREADS),
         ] {
-            let expected = ConfigError::Misspelt {
-                variable: slip.to_owned(),
-                meant,
-            };
+            let expected = ConfigError::Misspelt { variable: slip.to_owned(), meant };
             assert_eq!(read_one(slip, "1"), Err(expected));
         }
         let message = read_one("GREEN_HUB", "1").expect_err("a slip").to_string();
@@ -222,29 +183,17 @@ mod tests {
 
     #[test]
     fn other_people_s_variables_are_left_alone() {
-        for name in [
-            "GREEN_URL",
-            "GREEN_",
-            "GREENWICH",
-            "GREENS",
-            "GREEN_STRESS_SECONDS",
-            "GREEN_SKIP",
-            "GREEN_TEST_X",
-        ] {
+        for name in ["GREEN_URL", "GREEN_", "GREENWICH", "GREENS", "GREEN_STRESS_SECONDS", "GREEN_SKIP", "GREEN_TEST_X"]
+        {
             assert_eq!(read_one(name, "x"), Config::builder().build(), "{name}");
         }
     }
 
     #[test]
     fn distances() {
-        for (a, b, expected) in [
-            ("", "", 0),
-            ("abc", "", 3),
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-            ("HUB", "HUBS", 1),
-            ("ab", "ba", 2),
-        ] {
+        for (a, b, expected) in
+            [("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3), ("HUB", "HUBS", 1), ("ab", "ba", 2)]
+        {
             assert_eq!(edit_distance(a, b), expected, "{a} {b}");
         }
     }

@@ -13,11 +13,7 @@ use crate::{greenlet, kill, local};
 
 impl Hub {
     /// Gives an unstarted green thread a stack and a record; returns none if no stack can be had.
-    pub(super) fn start(
-        &self,
-        unstarted: Unstarted,
-        here: Option<&mut Option<Stack>>,
-    ) -> Option<&'static Record> {
+    pub(super) fn start(&self, unstarted: Unstarted, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
         let Unstarted { task, credit, .. } = unstarted;
         let reused = here.and_then(|here| here.take_if(|stack| stack.size() == credit.size()));
         let fresh = reused.is_none();

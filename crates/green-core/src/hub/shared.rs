@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use crate::inbox::Inbox;
-use crate::reactor::{Registry, Token};
 use crate::reactor::waker::Bed;
+use crate::reactor::{Registry, Token};
 use crate::spawn::unstarted::Unstarted;
 use crate::sys;
 use crate::unpark::Unparker;

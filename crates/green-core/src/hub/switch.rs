@@ -70,6 +70,7 @@ impl Hub {
     /// # Safety
     ///
     /// As for [`context::switch`].
+    #[inline(always)]
     pub(crate) unsafe fn switch_stacks(&self, from: &Slot, to: &Slot) {
         let tokens = panic_count::suspend();
         // SAFETY: the caller's promise.

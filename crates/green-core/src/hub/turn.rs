@@ -63,8 +63,7 @@ impl Hub {
         self.now.set(now);
         self.drain_inbox();
         self.fire_timers(now);
-        if self.reactor.in_use()
-            && (self.run_queue.is_empty() || now.saturating_sub(self.polled.get()) >= POLL_QUANTUM)
+        if self.reactor.in_use() && (self.run_queue.is_empty() || now.saturating_sub(self.polled.get()) >= POLL_QUANTUM)
         {
             self.polled.set(now);
             self.reactor.look(self);

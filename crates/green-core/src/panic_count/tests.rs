@@ -18,10 +18,7 @@ fn while_unwinding(f: impl FnOnce()) {
         let _run = run;
         resume_unwind(Box::new(17_u8));
     }));
-    assert_eq!(
-        caught.expect_err("an unwinding").downcast_ref(),
-        Some(&17_u8)
-    );
+    assert_eq!(caught.expect_err("an unwinding").downcast_ref(), Some(&17_u8));
 }
 
 /// Returns whether a mutex is poisoned if a guard lives through `f`.
@@ -118,10 +115,7 @@ fn std_locks_are_poisoned_by_their_own_panic_only() {
     while_unwinding(|| {
         let tokens = suspend();
         assert!(!poisons(|| {}), "a neighbour of one that unwinds");
-        assert!(
-            !poisons(|| while_unwinding(|| {})),
-            "caught before the guard goes"
-        );
+        assert!(!poisons(|| while_unwinding(|| {})), "caught before the guard goes");
         let mutex = StdMutex::new(());
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let _guard = mutex.lock();
@@ -188,8 +182,5 @@ fn a_real_panic_keeps_its_message_and_payload() {
         panic!("a panic that this test expects to see: {}", black_box(4));
     });
     let payload = caught.expect_err("a panic");
-    assert_eq!(
-        payload.downcast_ref::<String>().map(String::as_str),
-        Some("a panic that this test expects to see: 4")
-    );
+    assert_eq!(payload.downcast_ref::<String>().map(String::as_str), Some("a panic that this test expects to see: 4"));
 }

@@ -248,9 +248,8 @@ impl Reactor {
 
     /// Gives up a registration that a waiter on another hub has made needless, unless somebody waits here.
     pub(crate) fn release(&self, hub: &Hub, token: Token) {
-        let free = self.with_entry(token, |entry| {
-            (!entry.readers.is_live() && !entry.writers.is_live()).then_some(entry.fd)
-        });
+        let free =
+            self.with_entry(token, |entry| (!entry.readers.is_live() && !entry.writers.is_live()).then_some(entry.fd));
         if let Some(Some(fd)) = free {
             leave_poll(hub.shared(), fd);
             self.forget(hub, token);
@@ -332,9 +331,7 @@ impl Live {
     }
 
     fn entry(&mut self, token: Token) -> Option<&mut Entry> {
-        self.entries
-            .get_mut(token.index as usize)
-            .filter(|entry| entry.in_use && entry.generation == token.generation)
+        self.entries.get_mut(token.index as usize).filter(|entry| entry.in_use && entry.generation == token.generation)
     }
 
     fn turn(&mut self, timeout: Option<Duration>) {

@@ -92,14 +92,7 @@ impl Entry {
 impl<T> Timers<T> {
     /// Returns timers with nothing in them; allocates at the first insertion.
     pub(crate) const fn new() -> Timers<T> {
-        Timers {
-            heap: Vec::new(),
-            slots: Vec::new(),
-            free: NONE,
-            dead: 0,
-            sequence: 0,
-            generation: 0,
-        }
+        Timers { heap: Vec::new(), slots: Vec::new(), free: NONE, dead: 0, sequence: 0, generation: 0 }
     }
 
     /// Returns how many timers are pending.
@@ -178,17 +171,9 @@ impl<T> Timers<T> {
 
     fn claim_slot(&mut self, generation: u32, value: T) -> u32 {
         if self.free == NONE {
-            let index = u32::try_from(self.slots.len())
-                .ok()
-                .filter(|&index| index != NONE);
-            let index = index.expect(
-                "fewer than 2³² timers are pending: each belongs to a green thread with a stack",
-            );
-            self.slots.push(Slot {
-                generation,
-                next_free: NONE,
-                value: Some(value),
-            });
+            let index = u32::try_from(self.slots.len()).ok().filter(|&index| index != NONE);
+            let index = index.expect("fewer than 2³² timers are pending: each belongs to a green thread with a stack");
+            self.slots.push(Slot { generation, next_free: NONE, value: Some(value) });
             return index;
         }
         let index = self.free;
@@ -239,12 +224,7 @@ impl<T> Timers<T> {
                 Some(children) => {
                     let left = if children[1] < children[0] { 1 } else { 0 };
                     let right = if children[3] < children[2] { 3 } else { 2 };
-                    first
-                        + if children[right] < children[left] {
-                            right
-                        } else {
-                            left
-                        }
+                    first + if children[right] < children[left] { right } else { left }
                 }
                 None => match (first..heap.len()).min_by_key(|&child| heap[child]) {
                     Some(child) => child,
@@ -308,10 +288,7 @@ impl<T> Timers<T> {
 
 impl<T> fmt::Debug for Timers<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timers")
-            .field("pending", &self.len())
-            .field("dead", &self.dead)
-            .finish_non_exhaustive()
+        f.debug_struct("Timers").field("pending", &self.len()).field("dead", &self.dead).finish_non_exhaustive()
     }
 }
 

@@ -49,22 +49,11 @@ fn step() -> impl Strategy<Value = Step> {
 /// Checks that no child is before its parent, that `dead` is right, and that every slot is accounted for.
 fn check_invariants(timers: &Timers<u32>) {
     for (index, entry) in timers.heap.iter().enumerate().skip(1) {
-        assert!(
-            timers.heap[(index - 1) / ARITY] <= *entry,
-            "heap order is broken at {index}"
-        );
+        assert!(timers.heap[(index - 1) / ARITY] <= *entry, "heap order is broken at {index}");
     }
-    let dead = timers
-        .heap
-        .iter()
-        .filter(|&&entry| !timers.is_live(entry))
-        .count();
+    let dead = timers.heap.iter().filter(|&&entry| !timers.is_live(entry)).count();
     assert_eq!(timers.dead, dead);
-    assert!(
-        dead <= PURGE_FLOOR.max(timers.heap.len() / 2),
-        "{dead} dead of {}",
-        timers.heap.len()
-    );
+    assert!(dead <= PURGE_FLOOR.max(timers.heap.len() / 2), "{dead} dead of {}", timers.heap.len());
     let mut free = 0;
     let mut next = timers.free;
     while next != NONE {
@@ -79,10 +68,7 @@ fn check_against_model(mut timers: Timers<u32>, steps: Vec<Step>) {
     let mut keys = Vec::new();
     for (value, step) in (0_u32..).zip(steps) {
         match step {
-            Step::Insert(deadline) => keys.push((
-                timers.insert(deadline, value),
-                model.insert(deadline, value),
-            )),
+            Step::Insert(deadline) => keys.push((timers.insert(deadline, value), model.insert(deadline, value))),
             Step::Cancel(n) if !keys.is_empty() => {
                 let (key, model_key) = keys[n % keys.len()];
                 assert_eq!(timers.cancel(key), model.pending.remove(&model_key));
@@ -94,10 +80,7 @@ fn check_against_model(mut timers: Timers<u32>, steps: Vec<Step>) {
             Step::Cancel(_) | Step::CancelLast => {}
             Step::PopDue(now) => assert_eq!(timers.pop_due(now), model.pop_due(now)),
             Step::NextDeadline => {
-                assert_eq!(
-                    timers.next_deadline(),
-                    model.pending.keys().next().map(|key| key.0)
-                );
+                assert_eq!(timers.next_deadline(), model.pending.keys().next().map(|key| key.0));
             }
         }
         assert_eq!(timers.len(), model.pending.len());
@@ -182,10 +165,7 @@ fn cancelled_timers_do_not_pile_up() {
         timers.pop_due(0);
         timers.cancel(key);
         let pending = timers.len();
-        assert!(
-            timers.heap.len() <= 2 * pending + PURGE_FLOOR + 1,
-            "{timers:?}"
-        );
+        assert!(timers.heap.len() <= 2 * pending + PURGE_FLOOR + 1, "{timers:?}");
     }
 }
 
@@ -196,10 +176,7 @@ fn insertion_and_cancellation_in_turn_leave_nothing_behind() {
     for deadline in 6..1000 {
         let key = timers.insert(deadline, 1);
         assert_eq!(timers.cancel(key), Some(1));
-        assert_eq!(
-            (timers.heap.len(), timers.slots.len(), timers.dead),
-            (1, 2, 0)
-        );
+        assert_eq!((timers.heap.len(), timers.slots.len(), timers.dead), (1, 2, 0));
     }
 }
 
@@ -207,9 +184,7 @@ fn insertion_and_cancellation_in_turn_leave_nothing_behind() {
 fn the_memory_of_a_burst_is_given_back() {
     let mut timers = Timers::new();
     let burst = KEPT_WHEN_EMPTY as u64 + 1;
-    let keys: Vec<_> = (0..burst)
-        .map(|deadline| timers.insert(deadline, deadline))
-        .collect();
+    let keys: Vec<_> = (0..burst).map(|deadline| timers.insert(deadline, deadline)).collect();
     while timers.pop_due(u64::MAX).is_some() {}
     assert_eq!((timers.heap.capacity(), timers.slots.capacity()), (0, 0));
     let next = timers.insert(1, 42);

@@ -49,13 +49,11 @@ fn run(options: &Options) -> io::Result<()> {
         let shared = Arc::clone(&shared);
         // An OS thread in both builds: `rt::io` has std's own stdin as long as green has none, and that would block
         // whoever shares the reading thread.
-        std::thread::Builder::new()
-            .name("stdin".into())
-            .spawn(move || {
-                // Whatever it says and however it ends.
-                let _ = std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut std::io::sink());
-                shared.stop();
-            })?;
+        std::thread::Builder::new().name("stdin".into()).spawn(move || {
+            // Whatever it says and however it ends.
+            let _ = std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut std::io::sink());
+            shared.stop();
+        })?;
     }
     server.run();
     Ok(())
@@ -63,20 +61,14 @@ fn run(options: &Options) -> io::Result<()> {
 
 /// Understands the arguments; `None` asks for help.
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
-    let mut options = Options {
-        listen: "127.0.0.1:6379".into(),
-        stack_size: STACK_SIZE,
-        stop_at_eof: false,
-    };
+    let mut options = Options { listen: "127.0.0.1:6379".into(), stack_size: STACK_SIZE, stop_at_eof: false };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
         match arg.as_str() {
             "--listen" => options.listen = value()?,
             "--stack-size" => {
                 let text = value()?;
-                options.stack_size = text
-                    .parse()
-                    .map_err(|_| format!("not a number of bytes: {text}"))?;
+                options.stack_size = text.parse().map_err(|_| format!("not a number of bytes: {text}"))?;
             }
             "--stop-at-eof" => options.stop_at_eof = true,
             "--help" | "-h" => return Ok(None),

@@ -54,11 +54,7 @@ impl Command {
     }
 
     fn accepts(&self, count: usize) -> bool {
-        if self.arity < 0 {
-            count >= self.arity.unsigned_abs()
-        } else {
-            count == self.arity.unsigned_abs()
-        }
+        if self.arity < 0 { count >= self.arity.unsigned_abs() } else { count == self.arity.unsigned_abs() }
     }
 }
 
@@ -101,11 +97,7 @@ const COMMANDS: &[Command] = &[
 
 impl<'a> Session<'a> {
     pub(super) fn new(shared: &'a Shared, id: u64) -> Self {
-        Session {
-            shared,
-            id,
-            name: Vec::new(),
-        }
+        Session { shared, id, name: Vec::new() }
     }
 
     /// Runs one request and appends its answer.
@@ -147,9 +139,7 @@ fn find(parts: &[&[u8]]) -> Option<&'static Command> {
         return None;
     }
     name.make_ascii_lowercase();
-    let found = COMMANDS
-        .binary_search_by(|command| command.name.as_bytes().cmp(name))
-        .ok()?;
+    let found = COMMANDS.binary_search_by(|command| command.name.as_bytes().cmp(name)).ok()?;
     Some(&COMMANDS[found])
 }
 
@@ -231,38 +221,26 @@ fn mset(session: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> 
     }
     let options = SetOptions::default();
     for index in (1..request.len()).step_by(2) {
-        session
-            .shared
-            .store
-            .set(request.arg(index), request.arg(index + 1), &options, |_| {});
+        session.shared.store.set(request.arg(index), request.arg(index + 1), &options, |_| {});
     }
     reply.simple("OK");
     Flow::Continue
 }
 
 fn del(session: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
-    let removed = request
-        .args_from(1)
-        .filter(|key| session.shared.store.remove(key))
-        .count();
+    let removed = request.args_from(1).filter(|key| session.shared.store.remove(key)).count();
     reply.integer(removed as i64);
     Flow::Continue
 }
 
 fn exists(session: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
-    let present = request
-        .args_from(1)
-        .filter(|key| session.shared.store.get(key, |value| value.is_some()))
-        .count();
+    let present = request.args_from(1).filter(|key| session.shared.store.get(key, |value| value.is_some())).count();
     reply.integer(present as i64);
     Flow::Continue
 }
 
 fn type_of(session: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
-    let present = session
-        .shared
-        .store
-        .get(request.arg(1), |value| value.is_some());
+    let present = session.shared.store.get(request.arg(1), |value| value.is_some());
     reply.simple(if present { "string" } else { "none" });
     Flow::Continue
 }
@@ -314,9 +292,7 @@ fn dbsize(session: &mut Session<'_>, _: &Request<'_>, reply: &mut Reply) -> Flow
 fn flushall(session: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
     let understood = match request.len() {
         1 => true,
-        2 => [&b"sync"[..], b"async"]
-            .iter()
-            .any(|mode| request.arg(1).eq_ignore_ascii_case(mode)),
+        2 => [&b"sync"[..], b"async"].iter().any(|mode| request.arg(1).eq_ignore_ascii_case(mode)),
         _ => false,
     };
     if understood {

@@ -54,10 +54,7 @@ impl<'a> Request<'a> {
     }
 
     /// Returns the arguments from `index` on.
-    pub(super) fn args_from(
-        &self,
-        index: usize,
-    ) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+    pub(super) fn args_from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let Request { bytes, args } = *self;
         args[index..].iter().map(move |range| &bytes[range.clone()])
     }
@@ -135,10 +132,7 @@ impl Input {
                 }
                 self.start = self.scanned;
                 if !self.args.is_empty() {
-                    return Ok(Some(Request {
-                        bytes: &self.unquoted,
-                        args: &self.args,
-                    }));
+                    return Ok(Some(Request { bytes: &self.unquoted, args: &self.args }));
                 }
             } else {
                 let Some(header) = self.scan_header(ProtocolError::LongMultibulkCount)? else {
@@ -159,10 +153,7 @@ impl Input {
             return Ok(None);
         }
         let begin = rt::mem::replace(&mut self.start, self.scanned);
-        Ok(Some(Request {
-            bytes: &self.buffer[begin..self.scanned],
-            args: &self.args,
-        }))
+        Ok(Some(Request { bytes: &self.buffer[begin..self.scanned], args: &self.args }))
     }
 
     /// Finds the bulk strings that are still missing; false if not all of them are there yet.
@@ -198,10 +189,7 @@ impl Input {
     }
 
     /// Takes the header line at `scanned`: its bytes, without the line end, which must be there in full.
-    fn scan_header(
-        &mut self,
-        too_long: ProtocolError,
-    ) -> Result<Option<Range<usize>>, ProtocolError> {
+    fn scan_header(&mut self, too_long: ProtocolError) -> Result<Option<Range<usize>>, ProtocolError> {
         let rest = &self.buffer[self.scanned..self.filled];
         match find_in_c_string(rest, b'\r') {
             Some(length) if length + 2 <= rest.len() => {
@@ -218,11 +206,7 @@ impl Input {
     fn scan_inline(&mut self) -> Result<bool, ProtocolError> {
         let rest = &self.buffer[self.scanned..self.filled];
         let Some(length) = find_in_c_string(rest, b'\n') else {
-            return if rest.len() > MAX_LINE {
-                Err(ProtocolError::LongInline)
-            } else {
-                Ok(false)
-            };
+            return if rest.len() > MAX_LINE { Err(ProtocolError::LongInline) } else { Ok(false) };
         };
         let line = &rest[..length];
         let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -17,10 +17,7 @@ pub(super) struct Reply {
 
 impl Reply {
     pub(super) fn new() -> Reply {
-        Reply {
-            out: Vec::new(),
-            resp3: false,
-        }
+        Reply { out: Vec::new(), resp3: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -52,13 +49,7 @@ impl Reply {
         self.out.push(b'-');
         self.out.extend_from_slice(kind.as_bytes());
         self.out.push(b' ');
-        self.out.extend(message.iter().map(|&byte| {
-            if matches!(byte, b'\r' | b'\n') {
-                b' '
-            } else {
-                byte
-            }
-        }));
+        self.out.extend(message.iter().map(|&byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
         self.out.extend_from_slice(b"\r\n");
     }
 
@@ -102,8 +93,7 @@ impl Reply {
     }
 
     pub(super) fn null(&mut self) {
-        self.out
-            .extend_from_slice(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
+        self.out.extend_from_slice(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
     }
 
     /// Begins an array; its `length` elements follow as answers of their own.
@@ -130,9 +120,7 @@ impl Reply {
         // Twenty digits and a sign always fit.
         let mut digits = [0; 24];
         let mut rest = &mut digits[..];
-        let written = write!(rest, "{value}")
-            .map(|()| 24 - rest.len())
-            .unwrap_or_default();
+        let written = write!(rest, "{value}").map(|()| 24 - rest.len()).unwrap_or_default();
         self.line(kind, &digits[..written]);
     }
 }

@@ -55,11 +55,7 @@ impl Server {
     pub(crate) fn bind(address: impl ToSocketAddrs, stack_size: usize) -> io::Result<Server> {
         let listener = TcpListener::bind(address)?;
         let shared = Shared::new(listener.local_addr()?);
-        Ok(Server {
-            listener,
-            shared: Arc::new(shared),
-            stack_size,
-        })
+        Ok(Server { listener, shared: Arc::new(shared), stack_size })
     }
 
     /// Returns the data, from which the server can also be stopped.
@@ -112,10 +108,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(250);
 
 /// Tells an `accept` that failed for the peer's reasons from one that will fail again.
 fn is_about_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }
 
 impl Shared {

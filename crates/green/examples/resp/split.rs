@@ -39,17 +39,13 @@ fn split_one<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Option<&'a [u8]> {
 
 /// A closing quote must be followed by a space or by nothing.
 fn finish_quoted(rest: &[u8]) -> Option<&[u8]> {
-    rest.first()
-        .is_none_or(|&next| is_c_space(next))
-        .then_some(rest)
+    rest.first().is_none_or(|&next| is_c_space(next)).then_some(rest)
 }
 
 fn unquote_double<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         let (byte, after) = match rest {
-            [b'\\', b'x', high, low, after @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            [b'\\', b'x', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 (hex(*high) << 4 | hex(*low), after)
             }
             [b'\\', escaped, after @ ..] => (unescape(*escaped), after),

@@ -55,9 +55,7 @@ pub(super) enum TimeToLive {
 
 impl Store {
     pub(super) fn new() -> Store {
-        Store {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-        }
+        Store { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
     /// Shows `key`'s value to `look`, which must be quick: others wait meanwhile.
@@ -67,13 +65,7 @@ impl Store {
     }
 
     /// Sets `key` if the condition allows it; returns whether it did. `look` sees the value from before.
-    pub(super) fn set(
-        &self,
-        key: &[u8],
-        value: &[u8],
-        options: &SetOptions,
-        look: impl FnOnce(Option<&[u8]>),
-    ) -> bool {
+    pub(super) fn set(&self, key: &[u8], value: &[u8], options: &SetOptions, look: impl FnOnce(Option<&[u8]>)) -> bool {
         let mut shard = self.shard(key);
         let present = live(&mut shard, key);
         look(present.as_ref().map(|entry| entry.value.as_slice()));
@@ -94,13 +86,7 @@ impl Store {
                 }
             }
             None => {
-                shard.insert(
-                    key.into(),
-                    Entry {
-                        value: value.to_vec(),
-                        expires: options.expires,
-                    },
-                );
+                shard.insert(key.into(), Entry { value: value.to_vec(), expires: options.expires });
             }
         }
         true
@@ -117,13 +103,7 @@ impl Store {
                 Ok(sum)
             }
             None => {
-                shard.insert(
-                    key.into(),
-                    Entry {
-                        value: delta.to_string().into_bytes(),
-                        expires: None,
-                    },
-                );
+                shard.insert(key.into(), Entry { value: delta.to_string().into_bytes(), expires: None });
                 Ok(delta)
             }
         }
@@ -140,9 +120,7 @@ impl Store {
         match live(&mut shard, key) {
             None => TimeToLive::NoKey,
             Some(Entry { expires: None, .. }) => TimeToLive::Forever,
-            Some(Entry {
-                expires: Some(at), ..
-            }) => TimeToLive::Milliseconds((*at - unix_millis()).max(0)),
+            Some(Entry { expires: Some(at), .. }) => TimeToLive::Milliseconds((*at - unix_millis()).max(0)),
         }
     }
 
@@ -160,9 +138,9 @@ impl Store {
 
     fn shard(&self, key: &[u8]) -> MutexGuard<'_, Shard> {
         // FNV-1a. The map inside hashes again with a secret; here a crowded shard only makes others wait.
-        let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = key
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         lock(&self.shards[(hash >> 32) as usize % SHARDS])
     }
 }
@@ -184,7 +162,5 @@ fn live<'a>(shard: &'a mut Shard, key: &[u8]) -> Option<&'a mut Entry> {
 /// Returns the wall clock's time in milliseconds since the Unix epoch.
 pub(super) fn unix_millis() -> i64 {
     // A clock set before 1970 counts as 1970.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

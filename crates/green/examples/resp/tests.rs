@@ -37,11 +37,7 @@ impl Write for Client<'_> {
 
 fn converse(input: &[u8], piece: usize) -> (Vec<u8>, Flow) {
     let shared = Shared::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-    let mut client = Client {
-        input,
-        piece,
-        output: Vec::new(),
-    };
+    let mut client = Client { input, piece, output: Vec::new() };
     let flow = shared.converse(&mut client, 1).unwrap();
     (client.output, flow)
 }
@@ -49,23 +45,12 @@ fn converse(input: &[u8], piece: usize) -> (Vec<u8>, Flow) {
 /// Answers must not depend on how the request was cut up on its way.
 #[track_caller]
 fn check(input: &[u8], expected: &[u8], closes: bool) {
-    let pieces = if input.len() > 4096 {
-        &[1000, 16384][..]
-    } else {
-        &[1, 2, 7, usize::MAX]
-    };
+    let pieces = if input.len() > 4096 { &[1000, 16384][..] } else { &[1, 2, 7, usize::MAX] };
     for &piece in pieces {
         let (output, flow) = converse(input, piece);
         let (shown, wanted) = (output.escape_ascii(), expected.escape_ascii());
-        assert!(
-            output == expected,
-            "in pieces of {piece}\n answered {shown}\n expected {wanted}"
-        );
-        assert_eq!(
-            matches!(flow, Flow::Close | Flow::Drop),
-            closes,
-            "in pieces of {piece}: {flow:?}"
-        );
+        assert!(output == expected, "in pieces of {piece}\n answered {shown}\n expected {wanted}");
+        assert_eq!(matches!(flow, Flow::Close | Flow::Drop), closes, "in pieces of {piece}: {flow:?}");
     }
 }
 
@@ -98,15 +83,11 @@ fn lines_are_bounded() {
     let inline = b"-ERR Protocol error: too big inline request\r\n";
     let array = b"-ERR Protocol error: too big mbulk count string\r\n";
     let bulk = b"-ERR Protocol error: too big bulk count string\r\n";
-    let of =
-        |start: &str, fill: &str, count: usize| [start, &fill.repeat(count)].concat().into_bytes();
+    let of = |start: &str, fill: &str, count: usize| [start, &fill.repeat(count)].concat().into_bytes();
     stays(&of("", "a", 65536), b"");
     closes(&of("", "a", 65537), inline);
     closes(&of("", "a", 70000), inline);
-    closes(
-        &of("PING\r\n", "a", 70000),
-        &[b"+PONG\r\n", &inline[..]].concat(),
-    );
+    closes(&of("PING\r\n", "a", 70000), &[b"+PONG\r\n", &inline[..]].concat());
     stays(&of("*", "1", 65535), b"");
     closes(&of("*", "1", 65536), array);
     stays(&of("*1\r\n$", "1", 65535), b"");
@@ -157,20 +138,13 @@ fn a_key_expires() {
     let shared = Shared::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let ask = |lines: &[&str]| {
         let input = asking(lines);
-        let mut client = Client {
-            input: &input,
-            piece: usize::MAX,
-            output: Vec::new(),
-        };
+        let mut client = Client { input: &input, piece: usize::MAX, output: Vec::new() };
         shared.converse(&mut client, 1).unwrap();
         String::from_utf8(client.output).unwrap()
     };
     assert_eq!(ask(&["SET a 1 PX 20", "SET b 2"]), "+OK\r\n+OK\r\n");
     while ask(&["EXISTS a"]) == ":1\r\n" {}
-    assert_eq!(
-        ask(&["GET a", "GET b", "TTL a", "DBSIZE"]),
-        "$-1\r\n$1\r\n2\r\n:-2\r\n:1\r\n"
-    );
+    assert_eq!(ask(&["GET a", "GET b", "TTL a", "DBSIZE"]), "$-1\r\n$1\r\n2\r\n:-2\r\n:1\r\n");
 }
 
 #[test]

@@ -2,10 +2,7 @@
 //!
 //! The unit tests of the example's own files run here too, once for each build.
 
-#![expect(
-    clippy::duplicate_mod,
-    reason = "one source compiled twice is what these tests are about"
-)]
+#![expect(clippy::duplicate_mod, reason = "one source compiled twice is what these tests are about")]
 
 mod on_green;
 mod on_std;
@@ -37,11 +34,7 @@ macro_rules! define_start {
                 server.run();
             });
             let shared = bound.recv().unwrap();
-            crate::Running {
-                address: shared.address(),
-                stop: Box::new(move || shared.stop()),
-                acceptor,
-            }
+            crate::Running { address: shared.address(), stop: Box::new(move || shared.stop()), acceptor }
         }
     };
 }
@@ -60,9 +53,7 @@ fn with_each_build(test: impl Fn(SocketAddr)) {
 /// A client that fails rather than waits for ever.
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }
@@ -88,23 +79,14 @@ fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
         let mut answers = Vec::new();
         for n in 0..150 {
             let n = n.to_string();
-            write!(
-                requests,
-                "*2\r\n$4\r\nECHO\r\n${}\r\n{n}\r\nPING {n}\r\n",
-                n.len()
-            )
-            .unwrap();
+            write!(requests, "*2\r\n$4\r\nECHO\r\n${}\r\n{n}\r\nPING {n}\r\n", n.len()).unwrap();
             write!(answers, "${0}\r\n{n}\r\n${0}\r\n{n}\r\n", n.len()).unwrap();
         }
         for piece in [1, 7, 100, requests.len()] {
             let mut stream = connect(address);
             let mut writer = stream.try_clone().unwrap();
             thread::scope(|scope| {
-                scope.spawn(|| {
-                    requests
-                        .chunks(piece)
-                        .for_each(|piece| writer.write_all(piece).unwrap())
-                });
+                scope.spawn(|| requests.chunks(piece).for_each(|piece| writer.write_all(piece).unwrap()));
                 expect(&mut stream, &answers);
             });
         }
@@ -115,22 +97,10 @@ fn pipelined_requests_are_answered_in_order_however_they_are_cut() {
 fn a_broken_request_is_answered_and_the_connection_closed() {
     with_each_build(|address| {
         for (request, answer) in [
-            (
-                &b"*x\r\n"[..],
-                &b"-ERR Protocol error: invalid multibulk length\r\n"[..],
-            ),
-            (
-                b"*1\r\n$-2\r\n",
-                b"-ERR Protocol error: invalid bulk length\r\n",
-            ),
-            (
-                b"PING\r\n*1\r\n!\r\n",
-                b"+PONG\r\n-ERR Protocol error: expected '$', got '!'\r\n",
-            ),
-            (
-                b"PING \"\r\nPING\r\n",
-                b"-ERR Protocol error: unbalanced quotes in request\r\n",
-            ),
+            (&b"*x\r\n"[..], &b"-ERR Protocol error: invalid multibulk length\r\n"[..]),
+            (b"*1\r\n$-2\r\n", b"-ERR Protocol error: invalid bulk length\r\n"),
+            (b"PING\r\n*1\r\n!\r\n", b"+PONG\r\n-ERR Protocol error: expected '$', got '!'\r\n"),
+            (b"PING \"\r\nPING\r\n", b"-ERR Protocol error: unbalanced quotes in request\r\n"),
             (b"QUIT\r\nPING\r\n", b"+OK\r\n"),
         ] {
             let mut stream = connect(address);
@@ -149,10 +119,7 @@ fn an_answer_arrives_although_the_client_goes_on_sending() {
         thread::scope(|scope| {
             // More than a line may hold, and more behind it. Once the server has closed, writing fails.
             scope.spawn(move || (0..100).all(|_| writer.write_all(&[b'a'; 4096]).is_ok()));
-            expect(
-                &mut stream,
-                b"-ERR Protocol error: too big inline request\r\n",
-            );
+            expect(&mut stream, b"-ERR Protocol error: too big inline request\r\n");
         });
     });
 }
@@ -162,13 +129,8 @@ fn a_request_without_an_error_keeps_the_connection() {
     with_each_build(|address| {
         let mut stream = connect(address);
         stream.write_all(b"nonsense a b\r\n").unwrap();
-        expect(
-            &mut stream,
-            b"-ERR unknown command 'nonsense', with args beginning with: 'a' 'b' \r\n",
-        );
-        stream
-            .write_all(b"SET key \"a value\"\r\nGET key\r\n")
-            .unwrap();
+        expect(&mut stream, b"-ERR unknown command 'nonsense', with args beginning with: 'a' 'b' \r\n");
+        stream.write_all(b"SET key \"a value\"\r\nGET key\r\n").unwrap();
         expect(&mut stream, b"+OK\r\n$7\r\na value\r\n");
         stream.shutdown(Shutdown::Write).unwrap();
         expect_end(&mut stream);
@@ -206,19 +168,12 @@ fn many_clients_at_once_count_together() {
                     stream.read_exact(&mut byte).unwrap();
                     received.push(byte[0]);
                 }
-                assert!(
-                    received.starts_with(b":"),
-                    "received {}",
-                    received.escape_ascii()
-                );
+                assert!(received.starts_with(b":"), "received {}", received.escape_ascii());
             }
         }
         let total = (CLIENTS * ROUNDS).to_string();
         streams[0].write_all(b"GET counter\r\n").unwrap();
-        expect(
-            &mut streams[0],
-            format!("${}\r\n{total}\r\n", total.len()).as_bytes(),
-        );
+        expect(&mut streams[0], format!("${}\r\n{total}\r\n", total.len()).as_bytes());
     });
 }
 
@@ -228,9 +183,7 @@ fn clients_that_vanish_harm_nobody() {
         let mut witness = connect(address);
         for _ in 0..50 {
             // In the middle of a request.
-            connect(address)
-                .write_all(b"*2\r\n$4\r\nECHO\r\n$100\r\nabc")
-                .unwrap();
+            connect(address).write_all(b"*2\r\n$4\r\nECHO\r\n$100\r\nabc").unwrap();
             // With answers unread, which resets the connection.
             let mut stream = connect(address);
             stream.write_all(&b"PING\r\n".repeat(100)).unwrap();
@@ -263,9 +216,7 @@ fn a_connection_at_rest_is_served_when_it_wakes() {
 fn a_client_can_shut_the_server_down() {
     for start in [on_std::start, on_green::start] {
         let running = start();
-        connect(running.address)
-            .write_all(b"SHUTDOWN NOSAVE\r\n")
-            .unwrap();
+        connect(running.address).write_all(b"SHUTDOWN NOSAVE\r\n").unwrap();
         running.acceptor.join().unwrap();
     }
 }

@@ -7,9 +7,7 @@ use super::*;
 #[test]
 fn a_job_runs_on_a_named_thread_and_its_result_comes_back() {
     static POOL: Pool = Pool::new("green-test", 2);
-    let name = POOL.run(WaitReason::Unblock, || {
-        thread::current().name().map(str::to_owned)
-    });
+    let name = POOL.run(WaitReason::Unblock, || thread::current().name().map(str::to_owned));
     assert!(name.is_some_and(|name| name.starts_with("green-test-")));
 }
 
@@ -17,25 +15,15 @@ fn a_job_runs_on_a_named_thread_and_its_result_comes_back() {
 fn a_panic_comes_back_with_its_payload() {
     static POOL: Pool = Pool::new("green-test", 1);
     let result = catch_unwind(|| POOL.run(WaitReason::Unblock, || resume_unwind(Box::new(42_u8))));
-    assert_eq!(
-        result.expect_err("the job panics").downcast_ref(),
-        Some(&42_u8)
-    );
-    assert_eq!(
-        POOL.run(WaitReason::Unblock, || 7),
-        7,
-        "the worker survives"
-    );
+    assert_eq!(result.expect_err("the job panics").downcast_ref(), Some(&42_u8));
+    assert_eq!(POOL.run(WaitReason::Unblock, || 7), 7, "the worker survives");
 }
 
 #[test]
 fn a_job_of_a_job_runs_in_place() {
     static POOL: Pool = Pool::new("green-test", 1);
     let (outer, inner) = POOL.run(WaitReason::Unblock, || {
-        (
-            thread::current().id(),
-            POOL.run(WaitReason::Unblock, || thread::current().id()),
-        )
+        (thread::current().id(), POOL.run(WaitReason::Unblock, || thread::current().id()))
     });
     assert_eq!(outer, inner);
 }
@@ -56,10 +44,7 @@ fn jobs_beyond_the_limit_wait_in_order_and_all_are_done() {
             })
         })
         .collect();
-    let results: Vec<_> = callers
-        .into_iter()
-        .map(|caller| caller.join().expect("no job panics"))
-        .collect();
+    let results: Vec<_> = callers.into_iter().map(|caller| caller.join().expect("no job panics")).collect();
     assert_eq!(results, (0..16).collect::<Vec<_>>());
     assert!(POOL.lock().crew.workers() <= 2);
     assert_eq!(POOL.lock().crew.queued(), 0);
@@ -80,9 +65,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    catch_unwind(AssertUnwindSafe(|| {
-        pool.wait_for(f, || resume_unwind(Box::new(())))
-    }))
+    catch_unwind(AssertUnwindSafe(|| pool.wait_for(f, || resume_unwind(Box::new(())))))
 }
 
 #[test]
@@ -159,9 +142,7 @@ fn a_panic_in_an_unwanted_result_s_destructor_does_not_cost_a_worker() {
     }));
     assert!(result.is_err());
     finish.send(()).expect("the job is still there");
-    let worker = POOL.run(WaitReason::Unblock, || {
-        thread::current().name().map(str::to_owned)
-    });
+    let worker = POOL.run(WaitReason::Unblock, || thread::current().name().map(str::to_owned));
     assert_eq!(worker.as_deref(), Some("green-test-1"));
 }
 
@@ -170,10 +151,7 @@ fn jobs_are_done_although_no_thread_can_be_started() {
     // The crew's answer to a failed start is what `start` runs in place.
     static POOL: Pool = Pool::new("green-test", 1);
     let ticket = Ticket::new(|| 5, Unparker::current());
-    let call = POOL
-        .lock()
-        .crew
-        .submit(Arc::clone(&ticket) as Arc<dyn Job>, 1);
+    let call = POOL.lock().crew.submit(Arc::clone(&ticket) as Arc<dyn Job>, 1);
     assert!(matches!(call, Call::Start(1)));
     POOL.lock().crew.start_failed().into_iter().for_each(finish);
     assert_eq!(ticket.wait(|| panic!("the result is there")), 5);

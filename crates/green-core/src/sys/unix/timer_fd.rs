@@ -11,7 +11,7 @@ use super::{check, to_timespec};
 
 /// A one-shot `timerfd` on the monotonic clock.
 ///
-/// It is never read: arming it again, or disarming it, also forgets an expiry, and each expiry is a new edge for an
+/// It is never read: arming it again also forgets an expiry, and each expiry is a new edge for an
 /// edge-triggered reactor.
 #[derive(Debug)]
 pub(crate) struct TimerFd {

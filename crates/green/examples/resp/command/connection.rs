@@ -7,13 +7,8 @@ use super::{COMMANDS, Flow, NOT_AN_INTEGER, SYNTAX_ERROR, Session, VERSION};
 use rt::fmt::Write;
 
 /// The parameters that clients ask for before they start.
-const CONFIG: &[(&str, &str)] = &[
-    ("appendonly", "no"),
-    ("databases", "1"),
-    ("maxmemory", "0"),
-    ("proto-max-bulk-len", "536870912"),
-    ("save", ""),
-];
+const CONFIG: &[(&str, &str)] =
+    &[("appendonly", "no"), ("databases", "1"), ("maxmemory", "0"), ("proto-max-bulk-len", "536870912"), ("save", "")];
 
 pub(super) fn select(_: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
     match parse_integer(request.arg(1)).map(i32::try_from) {
@@ -21,9 +16,7 @@ pub(super) fn select(_: &mut Session<'_>, request: &Request<'_>, reply: &mut Rep
         Some(Ok(_)) => reply.error("DB index is out of range"),
         Some(Err(_)) => {
             let (min, max) = (i32::MIN, i32::MAX);
-            reply.error(format!(
-                "value is out of range, value must between {min} and {max}"
-            ));
+            reply.error(format!("value is out of range, value must between {min} and {max}"));
         }
         None => reply.error(NOT_AN_INTEGER),
     }
@@ -36,17 +29,9 @@ pub(super) fn quit(_: &mut Session<'_>, _: &Request<'_>, reply: &mut Reply) -> F
 }
 
 pub(super) fn shutdown(_: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
-    let has = |name: &str| {
-        request
-            .args_from(1)
-            .any(|arg| arg.eq_ignore_ascii_case(name.as_bytes()))
-    };
+    let has = |name: &str| request.args_from(1).any(|arg| arg.eq_ignore_ascii_case(name.as_bytes()));
     let names = ["nosave", "save", "now", "force", "abort"];
-    let is_known = |arg: &[u8]| {
-        names
-            .iter()
-            .any(|name| arg.eq_ignore_ascii_case(name.as_bytes()))
-    };
+    let is_known = |arg: &[u8]| names.iter().any(|name| arg.eq_ignore_ascii_case(name.as_bytes()));
     let contradicts = (has("save") && has("nosave")) || (has("abort") && request.len() > 2);
     if contradicts || !request.args_from(1).all(is_known) {
         reply.error(SYNTAX_ERROR);
@@ -115,11 +100,7 @@ pub(super) fn client_id(session: &mut Session<'_>, _: &Request<'_>, reply: &mut 
     Flow::Continue
 }
 
-pub(super) fn client_getname(
-    session: &mut Session<'_>,
-    _: &Request<'_>,
-    reply: &mut Reply,
-) -> Flow {
+pub(super) fn client_getname(session: &mut Session<'_>, _: &Request<'_>, reply: &mut Reply) -> Flow {
     if session.name.is_empty() {
         reply.null();
     } else {
@@ -128,11 +109,7 @@ pub(super) fn client_getname(
     Flow::Continue
 }
 
-pub(super) fn client_setname(
-    session: &mut Session<'_>,
-    request: &Request<'_>,
-    reply: &mut Reply,
-) -> Flow {
+pub(super) fn client_setname(session: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
     if session.set_name(request.arg(2), reply) {
         reply.simple("OK");
     }
@@ -159,10 +136,7 @@ pub(super) fn command(_: &mut Session<'_>, _: &Request<'_>, reply: &mut Reply) -
 }
 
 pub(super) fn command_count(_: &mut Session<'_>, _: &Request<'_>, reply: &mut Reply) -> Flow {
-    let count = COMMANDS
-        .iter()
-        .filter(|command| !command.name.contains('|'))
-        .count();
+    let count = COMMANDS.iter().filter(|command| !command.name.contains('|')).count();
     reply.integer(count as i64);
     Flow::Continue
 }
@@ -194,29 +168,13 @@ pub(super) fn config_get(_: &mut Session<'_>, request: &Request<'_>, reply: &mut
 pub(super) fn info(session: &mut Session<'_>, request: &Request<'_>, reply: &mut Reply) -> Flow {
     let asked = |section: &str| {
         let names = [section, "all", "default", "everything"];
-        let is_one = |arg: &[u8]| {
-            names
-                .iter()
-                .any(|name| arg.eq_ignore_ascii_case(name.as_bytes()))
-        };
+        let is_one = |arg: &[u8]| names.iter().any(|name| arg.eq_ignore_ascii_case(name.as_bytes()));
         request.len() == 1 || request.args_from(1).any(is_one)
     };
     let sections = [
-        (
-            "Server",
-            format!(
-                "redis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{}",
-                rt::process::id()
-            ),
-        ),
-        (
-            "Clients",
-            format!("connected_clients:{}", session.clients()),
-        ),
-        (
-            "Keyspace",
-            format!("db0:keys={}", session.shared.store.len()),
-        ),
+        ("Server", format!("redis_version:{VERSION}\r\nredis_mode:standalone\r\nprocess_id:{}", rt::process::id())),
+        ("Clients", format!("connected_clients:{}", session.clients())),
+        ("Keyspace", format!("db0:keys={}", session.shared.store.len())),
     ];
     let mut text = String::new();
     for (name, body) in sections {

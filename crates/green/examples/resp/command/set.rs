@@ -27,10 +27,7 @@ pub(super) fn set(session: &mut Session<'_>, request: &Request<'_>, reply: &mut 
         Some(value) => reply.bulk(value),
         None => reply.null(),
     };
-    let stored = session
-        .shared
-        .store
-        .set(request.arg(1), request.arg(2), &options, &mut old);
+    let stored = session.shared.store.set(request.arg(1), request.arg(2), &options, &mut old);
     match (wants_old, stored) {
         (true, _) => {}
         (false, true) => reply.simple("OK"),
@@ -64,17 +61,12 @@ fn parse(request: &Request<'_>) -> Result<(SetOptions, bool), &'static str> {
                 () => return Err(SYNTAX_ERROR),
             };
             // One kind only, though the same one may come again.
-            let differs =
-                expiry.is_some_and(|earlier| (earlier.unit, earlier.absolute) != (unit, absolute));
+            let differs = expiry.is_some_and(|earlier| (earlier.unit, earlier.absolute) != (unit, absolute));
             let amount = args.next().ok_or(SYNTAX_ERROR)?;
             if options.keep_ttl || differs {
                 return Err(SYNTAX_ERROR);
             }
-            expiry = Some(Expiry {
-                amount,
-                unit,
-                absolute,
-            });
+            expiry = Some(Expiry { amount, unit, absolute });
         }
     }
     options.expires = expiry.map(Expiry::at).transpose()?;
