@@ -110,6 +110,7 @@ fn a3_a_spinner_that_yields_starves_nobody() {
     let seen = Rc::clone(&ticks);
     let ticker = thread::spawn_local(move || {
         for _ in 0..50 {
+            // What is tested is that the sleep ends.
             thread::sleep(std::time::Duration::from_micros(200));
             seen.set(seen.get() + 1);
         }

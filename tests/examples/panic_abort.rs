@@ -17,6 +17,7 @@ fn main() {
     assert!(!parked.is_finished());
     parked.thread().unpark();
     parked.join().expect("nobody panicked");
+    // To see a sleep work; nothing is ordered by it.
     thread::sleep(Duration::from_millis(1));
     let sum = thread::scope(|scope| scope.spawn(|| 2 + 2).join().expect("nobody panicked"));
     assert_eq!(sum, 4);

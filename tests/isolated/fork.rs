@@ -30,6 +30,7 @@ fn the_child_of_a_fork_leaves_the_parents_poll_alone() {
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             drop(server);
+            // The sleep is what is refused.
             let parked = std::panic::catch_unwind(|| thread::sleep(std::time::Duration::from_millis(1)));
             // SAFETY: ends the child without running the parent's destructors.
             unsafe { libc::_exit(if parked.is_err() { 3 } else { 4 }) };

@@ -80,6 +80,7 @@ fn green_calls_work_in_thread_local_destructors() {
             let seen = Arc::clone(&self.0);
             let child = thread::spawn(move || seen.fetch_add(1, Ordering::SeqCst));
             child.join().unwrap();
+            // To see a sleep work in a destructor; nothing is ordered by it.
             thread::sleep(std::time::Duration::from_millis(1));
             thread::yield_now();
             let listener = green::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -23,26 +23,15 @@ pub(crate) struct Args {
 
 /// Runs the task. criterion shows its own progress.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let metadata = MetadataCommand::new()
-        .current_dir(crate::root())
-        .no_deps()
-        .exec()?;
+    let metadata = MetadataCommand::new().current_dir(crate::root()).no_deps().exec()?;
     let mut command = cargo();
     command.arg("bench");
     let mut found = false;
     for package in &metadata.packages {
-        if args
-            .package
-            .as_ref()
-            .is_some_and(|wanted| *package.name != *wanted)
-        {
+        if args.package.as_ref().is_some_and(|wanted| *package.name != *wanted) {
             continue;
         }
-        let benches: Vec<_> = package
-            .targets
-            .iter()
-            .filter(|target| target.is_bench())
-            .collect();
+        let benches: Vec<_> = package.targets.iter().filter(|target| target.is_bench()).collect();
         if !benches.is_empty() {
             command.args(["--package", package.name.as_str()]);
             found = true;
@@ -53,16 +42,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     if !found {
-        bail!(
-            "there is no bench yet: crates/*/benches/*.rs, named in the crate's manifest with harness = false"
-        );
+        bail!("there is no bench yet: crates/*/benches/*.rs, named in the crate's manifest with harness = false");
     }
     command.arg("--").args(&args.group);
-    command.args(
-        args.save_baseline
-            .iter()
-            .flat_map(|name| ["--save-baseline", name]),
-    );
+    command.args(args.save_baseline.iter().flat_map(|name| ["--save-baseline", name]));
     command.args(args.baseline.iter().flat_map(|name| ["--baseline", name]));
     let shown = typed(&command);
     println!("{shown}");

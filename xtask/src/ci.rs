@@ -7,8 +7,6 @@ use crate::{loom, test};
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::new();
     test::run_in(&mut steps, &test::Args::everything());
-    steps.step("loom", |progress| {
-        loom::models(&loom::Args::brief(), progress)
-    });
+    steps.step("loom", |progress| loom::models(&loom::Args::brief(), progress));
     steps.finish()
 }

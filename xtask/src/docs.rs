@@ -37,48 +37,28 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         // First, because mdBook empties the folder that the reference goes into.
         steps.step("book", |progress| {
             let mut command = Command::new("mdbook");
-            run_step(
-                command.args(["build", "docs"]).current_dir(crate::root()),
-                &book.join("index.html"),
-                progress,
-            )
+            run_step(command.args(["build", "docs"]).current_dir(crate::root()), &book.join("index.html"), progress)
         });
     }
     let reference = target_folder()?.join("doc");
     let built = steps.step("API reference", |progress| {
         let mut command = cargo();
-        command.args([
-            "doc",
-            "--no-deps",
-            "--workspace",
-            "--exclude",
-            "xtask",
-            "--exclude",
-            "green-tests",
-        ]);
+        command.args(["doc", "--no-deps", "--workspace", "--exclude", "xtask", "--exclude", "green-tests"]);
         run_step(&mut command, &reference.join("green/index.html"), progress)
     });
     if has_book && built {
         steps.step("reference into the book", |_| {
             let target = book.join("api");
             copy(&reference, &target)?;
-            Ok(End::Good(
-                target.join("green/index.html").display().to_string(),
-            ))
+            Ok(End::Good(target.join("green/index.html").display().to_string()))
         });
     }
     if args.open {
-        open(&if has_book {
-            book.join("index.html")
-        } else {
-            reference.join("green/index.html")
-        })?;
+        open(&if has_book { book.join("index.html") } else { reference.join("green/index.html") })?;
     }
     let done = steps.finish();
     if !has_book {
-        bail!(
-            "the book is not built: mdBook is not installed. This installs it:\n\n    {INSTALL}\n"
-        );
+        bail!("the book is not built: mdBook is not installed. This installs it:\n\n    {INSTALL}\n");
     }
     done
 }
@@ -89,18 +69,12 @@ fn run_step(command: &mut Command, result: &Path, progress: &Progress) -> anyhow
     Ok(if run.succeeded() {
         End::Good(result.display().to_string())
     } else {
-        End::Bad {
-            why: format!("{}\n{}", run.end(), run.tail(200)),
-            again,
-        }
+        End::Bad { why: format!("{}\n{}", run.end(), run.tail(200)), again }
     })
 }
 
 fn target_folder() -> anyhow::Result<PathBuf> {
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .current_dir(crate::root())
-        .no_deps()
-        .exec()?;
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(crate::root()).no_deps().exec()?;
     Ok(metadata.target_directory.into())
 }
 
@@ -126,9 +100,6 @@ fn open(page: &Path) -> anyhow::Result<()> {
         "windows" => "explorer",
         _ => "xdg-open",
     };
-    Command::new(opener)
-        .arg(page)
-        .spawn()
-        .with_context(|| format!("cannot start {opener} for {}", page.display()))?;
+    Command::new(opener).arg(page).spawn().with_context(|| format!("cannot start {opener} for {}", page.display()))?;
     Ok(())
 }

@@ -48,10 +48,7 @@ impl TestLog {
             results.passed += number_before(result, " passed");
             results.failed += number_before(result, " failed");
             results.skipped += number_before(result, " ignored");
-        } else if let Some((name, end)) = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.rsplit_once(" ... "))
-        {
+        } else if let Some((name, end)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) {
             if end == "FAILED" {
                 self.failed.push(name.to_owned());
             }
@@ -75,11 +72,7 @@ impl TestLog {
             let failed = self.failed.len();
             let passed = self.finished.len() - failed;
             let alone = usize::from(self.finished.is_empty() && run.succeeded());
-            Tally {
-                passed: passed + alone,
-                failed,
-                skipped: 0,
-            }
+            Tally { passed: passed + alone, failed, skipped: 0 }
         });
         if !run.succeeded() && (tally.failed == 0 || self.results.is_none()) {
             tally.failed += 1;
@@ -93,30 +86,20 @@ impl TestLog {
     /// Returns those of `all` that did not end: they were running when the process was killed, or had not
     /// begun. libtest begins tests in the order of its list, so the first ones are the suspects.
     pub(crate) fn unfinished(&self, all: &[String]) -> Vec<String> {
-        let ended = |name: &String| {
-            self.finished
-                .iter()
-                .any(|found| found.split(" - ").next() == Some(name))
-        };
+        let ended = |name: &String| self.finished.iter().any(|found| found.split(" - ").next() == Some(name));
         all.iter().filter(|name| !ended(name)).cloned().collect()
     }
 }
 
 /// Returns the names in the output of `--list --format terse`.
 pub(crate) fn names_in_list(run: &Run) -> Vec<String> {
-    run.output
-        .iter()
-        .filter_map(|(_, line)| line.strip_suffix(": test"))
-        .map(str::to_owned)
-        .collect()
+    run.output.iter().filter_map(|(_, line)| line.strip_suffix(": test")).map(str::to_owned).collect()
 }
 
 /// Returns the number that stands before `what`, or 0.
 fn number_before(text: &str, what: &str) -> usize {
     let before = text.find(what).map_or("", |at| &text[..at]);
-    let digits = before
-        .rfind(|c: char| !c.is_ascii_digit())
-        .map_or(before, |at| &before[at + 1..]);
+    let digits = before.rfind(|c: char| !c.is_ascii_digit()).map_or(before, |at| &before[at + 1..]);
     digits.parse().unwrap_or(0)
 }
 
@@ -134,62 +117,33 @@ mod tests {
         let run = process::run(&mut command, Duration::from_secs(60), |_, _| {}).unwrap();
         let mut log = TestLog::default();
         run.output.iter().for_each(|(_, line)| log.line(line));
-        assert_eq!(
-            log.tally(&run),
-            Tally {
-                passed,
-                failed,
-                skipped
-            },
-            "{script}"
-        );
+        assert_eq!(log.tally(&run), Tally { passed, failed, skipped }, "{script}");
         log
     }
 
     #[test]
     fn results_are_summed_and_skips_taken_from_what_passed() {
-        let result =
-            "echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'";
+        let result = "echo 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'";
         check(result, 3, 0, 1);
         check(&format!("{result}; {result}"), 6, 0, 2);
-        check(
-            &format!("{result}; echo 'green-skip: a: not in mode off' >&2"),
-            2,
-            0,
-            2,
-        );
+        check(&format!("{result}; echo 'green-skip: a: not in mode off' >&2"), 2, 0, 2);
     }
 
     #[test]
     fn a_failure_is_counted_once() {
-        check(
-            "echo 'test a ... FAILED'; echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'; exit 101",
-            1,
-            2,
-            0,
-        );
+        check("echo 'test a ... FAILED'; echo 'test result: FAILED. 1 passed; 2 failed; 0 ignored'; exit 101", 1, 2, 0);
     }
 
     #[test]
     fn a_death_is_a_failure_beside_what_ended() {
-        let log = check(
-            "echo 'test a ... ok'; echo 'test b - should panic ... ok'; kill -ABRT $$",
-            2,
-            1,
-            0,
-        );
+        let log = check("echo 'test a ... ok'; echo 'test b - should panic ... ok'; kill -ABRT $$", 2, 1, 0);
         let all = ["a", "b", "c"].map(str::to_owned);
         assert_eq!(log.unfinished(&all), ["c"]);
     }
 
     #[test]
     fn a_death_after_the_result_is_a_failure_too() {
-        check(
-            "echo 'test result: ok. 3 passed; 0 failed; 0 ignored'; kill -SEGV $$",
-            3,
-            1,
-            0,
-        );
+        check("echo 'test result: ok. 3 passed; 0 failed; 0 ignored'; kill -SEGV $$", 3, 1, 0);
     }
 
     #[test]

@@ -31,11 +31,7 @@ pub(crate) struct Args {
 impl Args {
     /// The models as CI runs them.
     pub(crate) fn brief() -> Self {
-        Self {
-            filter: None,
-            preemptions: 2,
-            limit: 120,
-        }
+        Self { filter: None, preemptions: 2, limit: 120 }
     }
 }
 
@@ -52,30 +48,18 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
     let environment = [("RUSTFLAGS", format!("{flags} --cfg loom").trim().to_owned())];
     let folder = crate::root().join("target/loom");
     let folder = folder.to_string_lossy();
-    let build = [
-        "--package",
-        "green-core",
-        "--lib",
-        "--release",
-        "--target-dir",
-        &folder,
-    ];
+    let build = ["--package", "green-core", "--lib", "--release", "--target-dir", &folder];
     let binaries = suites::build(&build, &environment, progress)?;
     let mut models: Vec<(&TestBinary, String)> = Vec::new();
     for binary in &binaries {
-        let names = binary
-            .list()?
-            .into_iter()
-            .filter(|name| name.contains(MARK));
+        let names = binary.list()?.into_iter().filter(|name| name.contains(MARK));
         models.extend(names.map(|name| (binary, name)));
     }
     if let Some(filter) = &args.filter {
         models.retain(|(_, name)| name.contains(filter));
     }
     if models.is_empty() {
-        bail!(
-            "there is no model: a unit test of green-core under cfg(loom) whose name contains `{MARK}`"
-        );
+        bail!("there is no model: a unit test of green-core under cfg(loom) whose name contains `{MARK}`");
     }
 
     let mut tally = Tally::default();
@@ -93,25 +77,12 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
         slowest = slowest.max((verdict.elapsed, name));
         failures.extend(verdict.failure);
     }
-    let note = format!(
-        "{} models, slowest {} ({:.1}s)",
-        models.len(),
-        slowest.1,
-        slowest.0.as_secs_f64()
-    );
+    let note = format!("{} models, slowest {} ({:.1}s)", models.len(), slowest.1, slowest.0.as_secs_f64());
     let end = if failures.is_empty() {
         End::Good(note)
     } else {
-        let why = format!(
-            "{} of {} models failed\n{}",
-            failures.len(),
-            models.len(),
-            failures.join("\n\n")
-        );
-        End::Bad {
-            why,
-            again: format!("cargo xtask loom --preemptions {} NAME", args.preemptions),
-        }
+        let why = format!("{} of {} models failed\n{}", failures.len(), models.len(), failures.join("\n\n"));
+        End::Bad { why, again: format!("cargo xtask loom --preemptions {} NAME", args.preemptions) }
     };
     Ok(Counted { end, tally })
 }

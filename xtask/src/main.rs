@@ -1,8 +1,5 @@
 //! The tasks of this workspace: `cargo xtask` explains them.
-#![expect(
-    clippy::print_stdout,
-    reason = "this is a program that people call: it prints"
-)]
+#![expect(clippy::print_stdout, reason = "this is a program that people call: it prints")]
 
 mod bench;
 mod ci;
@@ -52,11 +49,7 @@ cargo xtask <task>                       what it does; how long it takes on two 
 `cargo xtask <task> --help` lists every option.";
 
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    about = "The tasks of this workspace",
-    disable_help_subcommand = true
-)]
+#[command(name = "cargo xtask", about = "The tasks of this workspace", disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     task: Option<Task>,
@@ -107,10 +100,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Behind whatever the task has printed, and where pipes do not swallow it.
-            let _ = std::io::Write::write_all(
-                &mut std::io::stderr(),
-                format!("error: {error:#}\n").as_bytes(),
-            );
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {error:#}\n").as_bytes());
             ExitCode::FAILURE
         }
     }
@@ -118,9 +108,7 @@ fn main() -> ExitCode {
 
 /// Returns the workspace's root.
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 
 #[cfg(test)]
@@ -138,12 +126,7 @@ mod tests {
     fn every_task_is_explained() {
         for task in Arguments::command().get_subcommands() {
             let name = task.get_name();
-            assert!(
-                TASKS
-                    .lines()
-                    .any(|line| line.starts_with(&format!("  {name} "))),
-                "{name}"
-            );
+            assert!(TASKS.lines().any(|line| line.starts_with(&format!("  {name} "))), "{name}");
         }
     }
 }

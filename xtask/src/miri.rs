@@ -14,15 +14,7 @@ const INSTALL: &str = "rustup toolchain install nightly --component miri rust-sr
 
 /// What the names of tests contain that Miri can run: it knows no context switch, no epoll waiting across
 /// OS threads and few mappings. A test elsewhere that is fit for Miri says so by `miri_` in its name.
-const FILTERS: &[&str] = &[
-    "clock::",
-    "config::",
-    "error::",
-    "mode::",
-    "run_queue::",
-    "timer::",
-    "miri_",
-];
+const FILTERS: &[&str] = &["clock::", "config::", "error::", "mode::", "run_queue::", "timer::", "miri_"];
 
 /// Strict provenance, because the run queue and the unparker handle packed pointers; no isolation, because
 /// tests read the clock.
@@ -49,17 +41,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn is_installed() -> bool {
     // A nightly without Miri has a proxy of that name, which fails; Miri builds its std from rust-src.
-    let quiet =
-        |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     let miri = quiet(&mut nightly(&["miri", "--version"])).is_ok_and(|status| status.success());
-    let root = Command::new("rustup")
-        .args(["run", "nightly", "rustc", "--print", "sysroot"])
-        .output();
+    let root = Command::new("rustup").args(["run", "nightly", "rustc", "--print", "sysroot"]).output();
     let source = root.is_ok_and(|output| {
         let root = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        std::path::Path::new(&root)
-            .join("lib/rustlib/src/rust/library")
-            .exists()
+        std::path::Path::new(&root).join("lib/rustlib/src/rust/library").exists()
     });
     miri && source
 }
@@ -67,27 +54,13 @@ fn is_installed() -> bool {
 /// Returns the nightly's cargo: `cargo +nightly`, spoken so that the toolchain of the outer cargo is no matter.
 fn nightly(arguments: &[&str]) -> Command {
     let mut command = Command::new("rustup");
-    command
-        .args(["run", "nightly", "cargo"])
-        .args(arguments)
-        .current_dir(crate::root());
+    command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(crate::root());
     command
 }
 
 fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
-    let filters: Vec<&str> = args
-        .filter
-        .as_deref()
-        .map_or_else(|| FILTERS.to_vec(), |filter| vec![filter]);
-    let mut command = nightly(&[
-        "miri",
-        "test",
-        "--package",
-        "green-core",
-        "--lib",
-        "--target-dir",
-        "target/miri",
-    ]);
+    let filters: Vec<&str> = args.filter.as_deref().map_or_else(|| FILTERS.to_vec(), |filter| vec![filter]);
+    let mut command = nightly(&["miri", "test", "--package", "green-core", "--lib", "--target-dir", "target/miri"]);
     command.arg("--").args(&filters);
     command.env("MIRIFLAGS", FLAGS);
     let again = process::typed(&command);
@@ -106,10 +79,7 @@ fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
     let end = if tally.failed == 0 {
         End::Good(format!("{} passed", tally.passed))
     } else {
-        End::Bad {
-            why: format!("{}\n{}", run.end(), run.tail(200)),
-            again: format!("MIRIFLAGS='{FLAGS}' {again}"),
-        }
+        End::Bad { why: format!("{}\n{}", run.end(), run.tail(200)), again: format!("MIRIFLAGS='{FLAGS}' {again}") }
     };
     Ok(Counted { end, tally })
 }

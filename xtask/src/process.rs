@@ -16,14 +16,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const PIPES_GRACE: Duration = Duration::from_secs(1);
 
 /// What cargo's lines of progress begin with.
-const PROGRESS: &[&str] = &[
-    "Compiling ",
-    "Checking ",
-    "Downloading ",
-    "Downloaded ",
-    "Documenting ",
-    "Doc-tests ",
-];
+const PROGRESS: &[&str] = &["Compiling ", "Checking ", "Downloading ", "Downloaded ", "Documenting ", "Doc-tests "];
 
 /// How many characters of a line are shown.
 const LONG_LINE: usize = 400;
@@ -63,25 +56,16 @@ impl Run {
     pub(crate) fn tail(&self, count: usize) -> String {
         let is_news = |line: &&str| {
             let passed = line.starts_with("test ") && line.ends_with(" ... ok");
-            let progress = PROGRESS
-                .iter()
-                .any(|verb| line.trim_start().starts_with(verb));
+            let progress = PROGRESS.iter().any(|verb| line.trim_start().starts_with(verb));
             !passed && !progress
         };
-        let lines: Vec<&str> = self
-            .output
-            .iter()
-            .map(|(_, line)| line.as_str())
-            .filter(is_news)
-            .collect();
+        let lines: Vec<&str> = self.output.iter().map(|(_, line)| line.as_str()).filter(is_news).collect();
         let left_out = lines.len().saturating_sub(count);
         let note = (left_out > 0).then(|| format!("[{left_out} lines before these]"));
-        let shown = lines[left_out..]
-            .iter()
-            .map(|line| match line.char_indices().nth(LONG_LINE) {
-                Some((end, _)) => format!("{} […]", &line[..end]),
-                None => (*line).to_owned(),
-            });
+        let shown = lines[left_out..].iter().map(|line| match line.char_indices().nth(LONG_LINE) {
+            Some((end, _)) => format!("{} […]", &line[..end]),
+            None => (*line).to_owned(),
+        });
         note.into_iter().chain(shown).collect::<Vec<_>>().join("\n")
     }
 }
@@ -138,32 +122,18 @@ pub(crate) fn run(
             break None;
         }
     };
-    Ok(Run {
-        status,
-        output,
-        elapsed: started.elapsed(),
-    })
+    Ok(Run { status, output, elapsed: started.elapsed() })
 }
 
 /// Sends each line of `pipe` from a thread of its own. Bytes that are not UTF-8 are replaced.
-fn read_lines(
-    pipe: Option<impl Read + Send + 'static>,
-    stream: Stream,
-    lines: Sender<(Stream, String)>,
-) {
+fn read_lines(pipe: Option<impl Read + Send + 'static>, stream: Stream, lines: Sender<(Stream, String)>) {
     let Some(pipe) = pipe else { return };
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
-        while pipe
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|count| count > 0)
-        {
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
             let text = String::from_utf8_lossy(&line);
-            if lines
-                .send((stream, text.trim_end_matches(['\n', '\r']).to_owned()))
-                .is_err()
-            {
+            if lines.send((stream, text.trim_end_matches(['\n', '\r']).to_owned())).is_err() {
                 return;
             }
             line.clear();
@@ -178,15 +148,9 @@ fn read_lines(
 fn kill_tree(child: &mut Child) {
     let descendants = descendants(child.id());
     if !descendants.is_empty() {
-        let ids = descendants
-            .iter()
-            .map(u32::to_string)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let ids = descendants.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
         // The shell's own `kill` exists wherever a shell does. A process that is gone already is no error.
-        let _ = Command::new("sh")
-            .args(["-c", &format!("kill -KILL {ids} 2>/dev/null")])
-            .status();
+        let _ = Command::new("sh").args(["-c", &format!("kill -KILL {ids} 2>/dev/null")]).status();
     }
     // Fails only when the child has just ended by itself.
     let _ = child.kill();
@@ -205,12 +169,7 @@ fn descendants(root: u32) -> Vec<u32> {
             Some((id, parent_in(&stat)?))
         })
         .collect();
-    let children = |of: u32| {
-        parents
-            .iter()
-            .filter(move |(_, parent)| *parent == of)
-            .map(|(id, _)| *id)
-    };
+    let children = |of: u32| parents.iter().filter(move |(_, parent)| *parent == of).map(|(id, _)| *id);
     let mut found: Vec<u32> = children(root).collect();
     let mut next = 0;
     while let Some(&id) = found.get(next) {
@@ -236,9 +195,7 @@ pub(crate) fn cargo() -> Command {
     command.current_dir(crate::root());
     for (name, _) in std::env::vars_os() {
         let of_package = name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_PKG_")
-                || name.starts_with("CARGO_MANIFEST_")
-                || name.starts_with("CARGO_BIN_")
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_BIN_")
         });
         if of_package {
             command.env_remove(name);
@@ -250,14 +207,9 @@ pub(crate) fn cargo() -> Command {
 /// Returns a command as one would type it.
 pub(crate) fn typed(command: &Command) -> String {
     let words = iter::once(command.get_program()).chain(command.get_args());
-    let words: Vec<String> = words
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     let program = words[0].rsplit('/').next().unwrap_or(&words[0]).to_owned();
-    iter::once(program)
-        .chain(words[1..].iter().cloned())
-        .collect::<Vec<_>>()
-        .join(" ")
+    iter::once(program).chain(words[1..].iter().cloned()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -272,13 +224,7 @@ mod tests {
         assert_eq!(run.status.unwrap().code(), Some(3));
         let mut output = run.output.clone();
         output.sort_by_key(|(stream, _)| *stream == Stream::Err);
-        assert_eq!(
-            output,
-            [
-                (Stream::Out, "one".to_owned()),
-                (Stream::Err, "two".to_owned())
-            ]
-        );
+        assert_eq!(output, [(Stream::Out, "one".to_owned()), (Stream::Err, "two".to_owned())]);
     }
 
     #[test]
@@ -300,9 +246,7 @@ mod tests {
             .stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut grandchild = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut grandchild)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut grandchild).unwrap();
         kill_tree(&mut child);
         let stat = format!("/proc/{}/stat", grandchild.trim());
         // The signal has been sent; its work takes a moment. Dead is gone, or waiting for whoever inherited it.
@@ -320,21 +264,13 @@ mod tests {
     #[test]
     fn a_tail_says_what_it_leaves_out() {
         let output = (1..=4).map(|n| (Stream::Out, n.to_string())).collect();
-        let run = Run {
-            status: None,
-            output,
-            elapsed: Duration::ZERO,
-        };
+        let run = Run { status: None, output, elapsed: Duration::ZERO };
         assert_eq!(run.tail(2), "[2 lines before these]\n3\n4");
         assert_eq!(run.tail(4), "1\n2\n3\n4");
 
         let lines = ["test a ... ok".to_owned(), "é".repeat(LONG_LINE + 1)];
         let output = lines.map(|line| (Stream::Out, line)).into();
-        let run = Run {
-            status: None,
-            output,
-            elapsed: Duration::ZERO,
-        };
+        let run = Run { status: None, output, elapsed: Duration::ZERO };
         assert_eq!(run.tail(2), format!("{} […]", "é".repeat(LONG_LINE)));
     }
 }

@@ -60,24 +60,13 @@ fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
         let arguments = [name.clone(), "--exact".to_owned()];
         for round in 1..=args.times {
             let failed = failures.len();
-            progress.say(format!(
-                "{name}{}",
-                if failed > 0 {
-                    format!(", {failed} failed")
-                } else {
-                    String::new()
-                }
-            ));
+            progress.say(format!("{name}{}", if failed > 0 { format!(", {failed} failed") } else { String::new() }));
             let limit = Duration::from_secs(args.limit);
             let verdict = binary.run(args.mode, &arguments, &[], limit, |_, _| {})?;
             progress.advance();
             tally += verdict.tally;
             times.push(verdict.elapsed);
-            failures.extend(
-                verdict
-                    .failure
-                    .map(|failure| format!("{name}, round {round}:\n{failure}")),
-            );
+            failures.extend(verdict.failure.map(|failure| format!("{name}, round {round}:\n{failure}")));
         }
     }
     times.sort_unstable();
@@ -92,28 +81,16 @@ fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
     );
     let end = match failures.first() {
         None => End::Good(note),
-        Some(first) => End::Bad {
-            why: format!("{note}\n{first}"),
-            again: String::new(),
-        },
+        Some(first) => End::Bad { why: format!("{note}\n{first}"), again: String::new() },
     };
     Ok(Counted { end, tally })
 }
 
 /// Returns the tests whose name contains `name`, or the one whose name it is.
-fn choose<'a>(
-    binaries: &'a [TestBinary],
-    name: &str,
-) -> anyhow::Result<Vec<(&'a TestBinary, String)>> {
+fn choose<'a>(binaries: &'a [TestBinary], name: &str) -> anyhow::Result<Vec<(&'a TestBinary, String)>> {
     let mut found = Vec::new();
     for binary in binaries {
-        found.extend(
-            binary
-                .list()?
-                .into_iter()
-                .filter(|test| test.contains(name))
-                .map(|test| (binary, test)),
-        );
+        found.extend(binary.list()?.into_iter().filter(|test| test.contains(name)).map(|test| (binary, test)));
     }
     if found.iter().any(|(_, test)| test == name) {
         found.retain(|(_, test)| test == name);
@@ -133,13 +110,7 @@ impl Load {
         for _ in 0..thread::available_parallelism()?.get() {
             // A loop looks for its parent, so that it does not outlive us whatever happens.
             let child = Command::new("nice")
-                .args([
-                    "-n",
-                    "5",
-                    "sh",
-                    "-c",
-                    "while kill -0 $PPID 2>/dev/null; do :; done",
-                ])
+                .args(["-n", "5", "sh", "-c", "while kill -0 $PPID 2>/dev/null; do :; done"])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .spawn()?;

@@ -51,11 +51,7 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            tally: Tally::default(),
-            failures: Vec::new(),
-        }
+        Self { started: Instant::now(), tally: Tally::default(), failures: Vec::new() }
     }
 
     /// Runs one step, shows it while it runs, and returns whether it was not bad.
@@ -67,11 +63,7 @@ impl Steps {
         let progress = Progress::new(name);
         let Counted { end, tally } = match work(&progress) {
             Ok(counted) => counted.into(),
-            Err(error) => End::Bad {
-                why: format!("{error:#}"),
-                again: String::new(),
-            }
-            .into(),
+            Err(error) => End::Bad { why: format!("{error:#}"), again: String::new() }.into(),
         };
         self.tally += tally;
         let (mark, note) = match &end {
@@ -101,20 +93,8 @@ impl Steps {
         for (name, ..) in &self.failures {
             let _ = write!(names, "{}{name}", if names.is_empty() { "" } else { ", " });
         }
-        println!(
-            "\n{} in {}",
-            if names.is_empty() {
-                "all good"
-            } else {
-                "not good"
-            },
-            show(self.started.elapsed())
-        );
-        let Tally {
-            passed,
-            failed,
-            skipped,
-        } = self.tally;
+        println!("\n{} in {}", if names.is_empty() { "all good" } else { "not good" }, show(self.started.elapsed()));
+        let Tally { passed, failed, skipped } = self.tally;
         if self.tally != Tally::default() {
             println!("{passed} passed, {failed} failed, {skipped} skipped");
         }
@@ -139,11 +119,7 @@ impl Progress {
         bar.set_style(style("{spinner} {prefix:<28} {elapsed:>5}  {wide_msg}"));
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self {
-            name: name.to_owned(),
-            started: Instant::now(),
-            bar,
-        }
+        Self { name: name.to_owned(), started: Instant::now(), bar }
     }
 
     /// Says what the step is at.
@@ -153,9 +129,7 @@ impl Progress {
 
     /// Turns the spinner into a bar towards `total`.
     pub(crate) fn total(&self, total: usize) {
-        self.bar.set_style(style(
-            "{spinner} {prefix:<28} {elapsed:>5}  {bar:24} {pos}/{len}  {wide_msg}",
-        ));
+        self.bar.set_style(style("{spinner} {prefix:<28} {elapsed:>5}  {bar:24} {pos}/{len}  {wide_msg}"));
         self.bar.set_length(total as u64);
     }
 
@@ -172,11 +146,7 @@ impl Progress {
     /// Takes the progress away and leaves one line.
     pub(crate) fn finish(self, mark: &str, note: &str) {
         self.bar.finish_and_clear();
-        let line = format!(
-            "{mark:<4}  {:<28} {:>6}  {note}",
-            self.name,
-            show(self.started.elapsed())
-        );
+        let line = format!("{mark:<4}  {:<28} {:>6}  {note}", self.name, show(self.started.elapsed()));
         println!("{}", line.trim_end());
     }
 }
@@ -184,17 +154,11 @@ impl Progress {
 /// Returns a duration as people read it.
 pub(crate) fn show(time: Duration) -> String {
     let seconds = time.as_secs_f64();
-    if seconds < 100.0 {
-        format!("{seconds:.1}s")
-    } else {
-        format!("{}m{:02.0}s", seconds as u64 / 60, seconds % 60.0)
-    }
+    if seconds < 100.0 { format!("{seconds:.1}s") } else { format!("{}m{:02.0}s", seconds as u64 / 60, seconds % 60.0) }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the template is a constant")
-        .progress_chars("=> ")
+    ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("=> ")
 }
 
 #[cfg(test)]
@@ -206,19 +170,9 @@ mod tests {
         let mut steps = Steps::new();
         assert!(steps.step("good", |_| Ok(End::Good(String::new()))));
         assert!(steps.step("skipped", |_| Ok(End::Skipped("not here".to_owned()))));
-        assert!(!steps.step("bad", |_| Ok(End::Bad {
-            why: "no".to_owned(),
-            again: String::new()
-        })));
+        assert!(!steps.step("bad", |_| Ok(End::Bad { why: "no".to_owned(), again: String::new() })));
         assert!(!steps.step("broken", |_| -> anyhow::Result<End> { bail!("no") }));
-        assert_eq!(
-            steps.tally,
-            Tally {
-                passed: 0,
-                failed: 2,
-                skipped: 1
-            }
-        );
+        assert_eq!(steps.tally, Tally { passed: 0, failed: 2, skipped: 1 });
         assert!(steps.finish().is_err());
     }
 

@@ -30,22 +30,10 @@ pub(crate) struct Args {
 
 /// Runs the task.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let metadata = MetadataCommand::new()
-        .current_dir(crate::root())
-        .no_deps()
-        .exec()?;
-    let targets = metadata
-        .packages
-        .iter()
-        .filter(|package| package.name == "green-tests")
-        .flat_map(|p| &p.targets);
-    if !targets
-        .into_iter()
-        .any(|target| target.is_test() && target.name == "stress")
-    {
-        bail!(
-            "green-tests has no target `stress` yet: tests/stress/main.rs, named in tests/Cargo.toml"
-        );
+    let metadata = MetadataCommand::new().current_dir(crate::root()).no_deps().exec()?;
+    let targets = metadata.packages.iter().filter(|package| package.name == "green-tests").flat_map(|p| &p.targets);
+    if !targets.into_iter().any(|target| target.is_test() && target.name == "stress") {
+        bail!("green-tests has no target `stress` yet: tests/stress/main.rs, named in tests/Cargo.toml");
     }
     let mut steps = Steps::new();
     steps.step("stress", |progress| tests(args, progress));
@@ -54,11 +42,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Runs the tests one by one: each has the machine to itself, and its own verdict.
 fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
-    let binaries = suites::build(
-        &["--package", "green-tests", "--release", "--test", "stress"],
-        &[],
-        progress,
-    )?;
+    let binaries = suites::build(&["--package", "green-tests", "--release", "--test", "stress"], &[], progress)?;
     let mut tests = Vec::new();
     for binary in &binaries {
         tests.extend(binary.list()?.into_iter().map(|name| (binary, name)));
@@ -79,29 +63,16 @@ fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
         let arguments = [name.clone(), "--exact".to_owned(), "--nocapture".to_owned()];
         let verdict = binary.run(args.mode, &arguments, &environment, limit, |_, _| {})?;
         progress.advance();
-        let mark = if verdict.failure.is_some() {
-            "FAIL"
-        } else {
-            "ok"
-        };
-        progress.print(&format!(
-            "{mark:<4}  {name} ({:.1}s)",
-            verdict.elapsed.as_secs_f64()
-        ));
+        let mark = if verdict.failure.is_some() { "FAIL" } else { "ok" };
+        progress.print(&format!("{mark:<4}  {name} ({:.1}s)", verdict.elapsed.as_secs_f64()));
         tally += verdict.tally;
         failures.extend(verdict.failure);
     }
     let end = if failures.is_empty() {
         End::Good(format!("{} tests, {} s each", tests.len(), args.seconds))
     } else {
-        let again = format!(
-            "cargo xtask stress NAME --seconds {} --mode {}",
-            args.seconds, args.mode
-        );
-        End::Bad {
-            why: failures.join("\n\n"),
-            again,
-        }
+        let again = format!("cargo xtask stress NAME --seconds {} --mode {}", args.seconds, args.mode);
+        End::Bad { why: failures.join("\n\n"), again }
     };
     Ok(Counted { end, tally })
 }

@@ -51,10 +51,7 @@ impl Mode {
     /// Gives `command` the environment of this mode, and nothing else of green's from ours.
     pub(crate) fn apply(self, command: &mut Command) {
         for (name, _) in std::env::vars_os() {
-            if name
-                .to_str()
-                .is_some_and(|name| name == "GREEN" || name.starts_with("GREEN_"))
-            {
+            if name.to_str().is_some_and(|name| name == "GREEN" || name.starts_with("GREEN_")) {
                 command.env_remove(name);
             }
         }
@@ -63,8 +60,7 @@ impl Mode {
 
     /// Returns what stands before a command on a shell's line for this mode.
     pub(crate) fn typed(self) -> String {
-        self.variable()
-            .map_or_else(String::new, |(name, value)| format!("{name}={value} "))
+        self.variable().map_or_else(String::new, |(name, value)| format!("{name}={value} "))
     }
 }
 
@@ -125,11 +121,7 @@ impl TestBinary {
         let mut command = self.command(Mode::Default);
         command.args(["--list", "--format", "terse"]);
         let run = process::run(&mut command, LIST_LIMIT, |_, _| {})?;
-        Ok(if run.succeeded() {
-            libtest::names_in_list(&run)
-        } else {
-            Vec::new()
-        })
+        Ok(if run.succeeded() { libtest::names_in_list(&run) } else { Vec::new() })
     }
 
     /// Runs the tests that `arguments` choose.
@@ -142,9 +134,7 @@ impl TestBinary {
         mut on_line: impl FnMut(&TestLog, &str),
     ) -> anyhow::Result<Verdict> {
         let mut command = self.command(mode);
-        command
-            .args(arguments)
-            .envs(environment.iter().map(|(name, value)| (name, value)));
+        command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
         let mut log = TestLog::default();
         let run = process::run(&mut command, limit, |_, line| {
             log.line(line);
@@ -161,10 +151,7 @@ impl TestBinary {
             if !log.has_result() {
                 let suspects = log.unfinished(&self.list()?);
                 let ended = log.finished.len();
-                text += &format!(
-                    "\n{ended} tests ended, {} did not; first of these:",
-                    suspects.len()
-                );
+                text += &format!("\n{ended} tests ended, {} did not; first of these:", suspects.len());
                 for name in suspects.iter().take(SHOWN_SUSPECTS) {
                     text += &format!("\n    {name}");
                 }
@@ -173,13 +160,7 @@ impl TestBinary {
         } else {
             None
         };
-        Ok(Verdict {
-            tally,
-            skips: log.skips,
-            failure,
-            timed_out,
-            elapsed: run.elapsed,
-        })
+        Ok(Verdict { tally, skips: log.skips, failure, timed_out, elapsed: run.elapsed })
     }
 }
 
@@ -190,38 +171,21 @@ pub(crate) fn build(
     progress: &Progress,
 ) -> anyhow::Result<Vec<TestBinary>> {
     let mut command = cargo();
-    command
-        .args([
-            "test",
-            "--no-run",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
-        .args(arguments);
+    command.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]).args(arguments);
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     let run = process::run(&mut command, BUILD_LIMIT, |stream, line| {
         if stream == Stream::Err {
             progress.say(line.trim());
         }
     })?;
-    let (messages, diagnostics): (Vec<_>, Vec<_>) = run
-        .output
-        .iter()
-        .partition(|(stream, line)| *stream == Stream::Out && line.starts_with('{'));
+    let (messages, diagnostics): (Vec<_>, Vec<_>) =
+        run.output.iter().partition(|(stream, line)| *stream == Stream::Out && line.starts_with('{'));
     if !run.succeeded() {
         let output = diagnostics.into_iter().cloned().collect();
         let run = Run { output, ..run };
-        bail!(
-            "the tests do not build: {}\n{}",
-            run.end(),
-            run.tail(SHOWN_LINES)
-        );
+        bail!("the tests do not build: {}\n{}", run.end(), run.tail(SHOWN_LINES));
     }
-    let messages = messages
-        .iter()
-        .map(|(_, line)| line.as_str())
-        .collect::<Vec<_>>()
-        .join("\n");
+    let messages = messages.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n");
     binaries(&messages)
 }
 
@@ -251,10 +215,7 @@ fn binaries(messages: &str) -> anyhow::Result<Vec<TestBinary>> {
         } else {
             "--lib".to_owned()
         };
-        let folder = package
-            .manifest_path
-            .parent()
-            .context("a manifest lies in a folder")?;
+        let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
         found.push(TestBinary {
             package: package.name.to_string(),
             version: package.version.to_string(),

@@ -50,11 +50,7 @@ pub(crate) struct Args {
 impl Args {
     /// Everything in all modes, as CI runs it.
     pub(crate) fn everything() -> Self {
-        Self {
-            mode: Modes::All,
-            quick: false,
-            limit: 300,
-        }
+        Self { mode: Modes::All, quick: false, limit: 300 }
     }
 
     fn modes(&self) -> Vec<Mode> {
@@ -91,19 +87,13 @@ pub(crate) fn run_in(steps: &mut Steps, args: &Args) {
     if built {
         for mode in args.modes() {
             let limit = Duration::from_secs(args.limit);
-            steps.step(&format!("tests, mode {mode}"), |progress| {
-                tests(&binaries, mode, limit, progress)
-            });
+            steps.step(&format!("tests, mode {mode}"), |progress| tests(&binaries, mode, limit, progress));
         }
     }
     if !args.quick {
         steps.step("panic = abort", panic_abort);
-        steps.step("doc tests", |progress| {
-            doc_tests(&["--workspace", "--exclude", "green-tests"], progress)
-        });
-        steps.step("book", |progress| {
-            doc_tests(&["--package", "green-tests"], progress)
-        });
+        steps.step("doc tests", |progress| doc_tests(&["--workspace", "--exclude", "green-tests"], progress));
+        steps.step("book", |progress| doc_tests(&["--package", "green-tests"], progress));
         steps.step("rustdoc", rustdoc);
     }
 }
@@ -122,10 +112,7 @@ fn tidy_step() -> anyhow::Result<End> {
     Ok(if report.is_good() {
         End::Good(report.summary())
     } else {
-        End::Bad {
-            why: report.to_string(),
-            again: "cargo xtask tidy".to_owned(),
-        }
+        End::Bad { why: report.to_string(), again: "cargo xtask tidy".to_owned() }
     })
 }
 
@@ -134,14 +121,7 @@ fn clippy(progress: &Progress) -> anyhow::Result<End> {
         return Ok(missing);
     }
     let mut command = cargo();
-    command.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]);
+    command.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     let again = typed(&command);
     cargo_step(&mut command, &again, progress)
 }
@@ -166,15 +146,8 @@ fn rustdoc(progress: &Progress) -> anyhow::Result<End> {
 /// Says that a part of the toolchain is missing: a minimal one lacks rustfmt and clippy, and is no reason to
 /// fail somebody's first run.
 fn missing_component(subcommand: &str, component: &str) -> Option<End> {
-    let there = cargo()
-        .args([subcommand, "--version"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    (!there).then(|| {
-        End::Skipped(format!(
-            "not installed: `rustup component add {component}` installs it"
-        ))
-    })
+    let there = cargo().args([subcommand, "--version"]).output().is_ok_and(|output| output.status.success());
+    (!there).then(|| End::Skipped(format!("not installed: `rustup component add {component}` installs it")))
 }
 
 fn cargo_step(command: &mut Command, again: &str, progress: &Progress) -> anyhow::Result<End> {
@@ -182,20 +155,12 @@ fn cargo_step(command: &mut Command, again: &str, progress: &Progress) -> anyhow
     Ok(if run.succeeded() {
         End::Good(String::new())
     } else {
-        End::Bad {
-            why: format!("{}\n{}", run.end(), run.tail(200)),
-            again: again.to_owned(),
-        }
+        End::Bad { why: format!("{}\n{}", run.end(), run.tail(200)), again: again.to_owned() }
     })
 }
 
 /// Runs all binaries in one mode.
-fn tests(
-    binaries: &[TestBinary],
-    mode: Mode,
-    limit: Duration,
-    progress: &Progress,
-) -> anyhow::Result<Counted> {
+fn tests(binaries: &[TestBinary], mode: Mode, limit: Duration, progress: &Progress) -> anyhow::Result<Counted> {
     let mut tally = Tally::default();
     let mut skips = Vec::new();
     let mut failures = Vec::new();
@@ -220,9 +185,7 @@ fn tests(
         }
         hangs += usize::from(verdict.timed_out);
         if hangs == MAX_HANGS {
-            failures.push(format!(
-                "given up after {MAX_HANGS} hangs: the binaries after {name} did not run"
-            ));
+            failures.push(format!("given up after {MAX_HANGS} hangs: the binaries after {name} did not run"));
             break;
         }
     }
@@ -244,10 +207,7 @@ fn tests(
     let end = if failures.is_empty() {
         End::Good(note)
     } else {
-        End::Bad {
-            why: format!("{note}\n\n{}", failures.join("\n\n")),
-            again: again.join("\n       "),
-        }
+        End::Bad { why: format!("{note}\n\n{}", failures.join("\n\n")), again: again.join("\n       ") }
     };
     Ok(Counted { end, tally })
 }
@@ -255,9 +215,7 @@ fn tests(
 /// Runs the doc-tests of some packages, in the default mode.
 fn doc_tests(packages: &[&str], progress: &Progress) -> anyhow::Result<Counted> {
     let mut command = cargo();
-    command
-        .args(["test", "--doc", "--no-fail-fast"])
-        .args(packages);
+    command.args(["test", "--doc", "--no-fail-fast"]).args(packages);
     Mode::Default.apply(&mut command);
     let mut log = TestLog::default();
     let run = process::run(&mut command, CARGO_LIMIT, |_, line| {
@@ -274,10 +232,7 @@ fn doc_tests(packages: &[&str], progress: &Progress) -> anyhow::Result<Counted> 
     let end = if tally.failed == 0 {
         End::Good(format!("{} passed", tally.passed))
     } else {
-        End::Bad {
-            why: format!("{}\n{}", run.end(), run.tail(200)),
-            again: typed(&command),
-        }
+        End::Bad { why: format!("{}\n{}", run.end(), run.tail(200)), again: typed(&command) }
     };
     Ok(Counted { end, tally })
 }

@@ -60,13 +60,17 @@ pub(crate) fn check_unwinding() -> Result<(), KillError> {
 /// The payload of an alarm's unwinding.
 struct Fired(u64);
 
+/// The alarms that are set, outermost first, and whether each has fired.
+#[derive(Default)]
+struct Alarms(Vec<(u64, bool)>);
+
 /// What is pending for one green thread.
 pub(crate) struct Interrupts {
     /// True if a kill or a fired alarm is pending: the one look on the fast path.
     pending: Cell<bool>,
     killed: Cell<bool>,
-    /// The alarms that are set, and whether each has fired, outermost first. Boxed: hardly any green thread has one.
-    alarms: RefCell<Option<Box<Vec<(u64, bool)>>>>,
+    /// Boxed: hardly any green thread has one.
+    alarms: RefCell<Option<Box<Alarms>>>,
 }
 
 impl Interrupts {
@@ -86,7 +90,7 @@ impl Interrupts {
     /// Marks an alarm as fired; returns false if it has been dropped.
     pub(crate) fn fire(&self, id: u64) -> bool {
         let mut alarms = self.alarms.borrow_mut();
-        let Some(alarm) = alarms.iter_mut().flat_map(|list| list.iter_mut()).find(|alarm| alarm.0 == id) else {
+        let Some(alarm) = alarms.iter_mut().flat_map(|list| list.0.iter_mut()).find(|alarm| alarm.0 == id) else {
             return false;
         };
         alarm.1 = true;
@@ -95,23 +99,23 @@ impl Interrupts {
     }
 
     fn add(&self, id: u64) {
-        self.alarms.borrow_mut().get_or_insert_default().push((id, false));
+        self.alarms.borrow_mut().get_or_insert_default().0.push((id, false));
     }
 
     fn remove(&self, id: u64) {
         let mut alarms = self.alarms.borrow_mut();
         if let Some(list) = alarms.as_mut() {
-            list.retain(|alarm| alarm.0 != id);
-            if list.is_empty() {
+            list.0.retain(|alarm| alarm.0 != id);
+            if list.0.is_empty() {
                 *alarms = None;
             }
         }
-        let fired = alarms.iter().flat_map(|list| list.iter()).any(|alarm| alarm.1);
+        let fired = alarms.iter().flat_map(|list| list.0.iter()).any(|alarm| alarm.1);
         self.pending.set(self.killed.get() || fired);
     }
 
     fn has_fired(&self, id: u64) -> bool {
-        self.alarms.borrow().iter().flat_map(|list| list.iter()).any(|alarm| *alarm == (id, true))
+        self.alarms.borrow().iter().flat_map(|list| list.0.iter()).any(|alarm| *alarm == (id, true))
     }
 
     /// Returns the payload to unwind with. A kill goes before alarms, an outer alarm before an inner one, because
@@ -121,7 +125,7 @@ impl Interrupts {
             return Some(Box::new(Killed));
         }
         let alarms = self.alarms.borrow();
-        let fired = alarms.iter().flat_map(|list| list.iter()).find(|alarm| alarm.1)?;
+        let fired = alarms.iter().flat_map(|list| list.0.iter()).find(|alarm| alarm.1)?;
         Some(Box::new(Fired(fired.0)))
     }
 

@@ -1,6 +1,6 @@
 //! `std::panic` for green threads: std's own items, and hooks that do not switch.
 //!
-//! Corresponds to [`std::panic`].
+//! Corresponds to [`std::panic`](mod@std::panic).
 //!
 //! **Differences.** While a panic hook runs, its green thread is not suspended ([`no_switch`]): std holds a lock around
 //! the hook, and the OS thread is marked as one that runs its hook, so that a neighbour's panic would abort the process.

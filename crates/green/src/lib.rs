@@ -35,7 +35,7 @@
 //! | [`thread`] | green: spawn, join, park, sleep, scope, `thread_local!`, … |
 //! | [`net`] | green: TCP and name resolution; addresses are std's own. UDP is not there yet |
 //! | [`time`] | std's own types, with `sleep`, [`timeout`](time::timeout) and intervals beside them |
-//! | [`panic`] | std's own, with hooks that do not switch |
+//! | [`panic`](mod@panic) | std's own, with hooks that do not switch |
 //! | [`io`], [`fs`], [`process`], [`sync`], `os` | std's own for now: **they block the OS thread** and with it all green threads of its hub |
 //! | everything else | std's own: it does not block |
 //!
@@ -46,6 +46,8 @@
 //! Green threads are *pinned* (one that has started stays on its OS thread, which is why `spawn` is safe) and
 //! *cooperative* (one that computes for long, or blocks in std or C, delays the others of its OS thread). The book's
 //! chapter "Caveats" tells the rest.
+
+#![expect(clippy::legacy_numeric_constants, reason = "std still has the modules, so a program may still name them")]
 
 // The green modules.
 pub use green_core::{config, coroutine, greenlet, panic};

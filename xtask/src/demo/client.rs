@@ -73,12 +73,7 @@ pub(super) struct Measured {
 
 impl Client {
     pub(super) fn new() -> anyhow::Result<Client> {
-        Ok(Client {
-            poll: Poll::new()?,
-            connections: Vec::new(),
-            scratch: Vec::new(),
-            input: vec![0; 64 * 1024],
-        })
+        Ok(Client { poll: Poll::new()?, connections: Vec::new(), scratch: Vec::new(), input: vec![0; 64 * 1024] })
     }
 
     /// Returns how many connections are held.
@@ -124,17 +119,12 @@ impl Client {
                     Err(error) if answered > 0 && self.connections[index].batch > 0 => {
                         refused.get_or_insert(format!("{error:#}"));
                         opening -= 1;
-                        self.poll
-                            .registry()
-                            .deregister(&mut self.connections[index].stream)?;
+                        self.poll.registry().deregister(&mut self.connections[index].stream)?;
                     }
                     Err(error) => return Err(error),
                 }
             }
-            ensure!(
-                last_answer.elapsed() < PATIENCE,
-                "{opening} new connections were not answered in {PATIENCE:?}"
-            );
+            ensure!(last_answer.elapsed() < PATIENCE, "{opening} new connections were not answered in {PATIENCE:?}");
             if last_look.elapsed() > LOOK {
                 last_look = Instant::now();
                 progress(answered);
@@ -150,26 +140,14 @@ impl Client {
 
     fn add(&mut self, mut stream: TcpStream) -> anyhow::Result<()> {
         let index = self.len();
-        self.poll
-            .registry()
-            .register(&mut stream, Token(index), Interest::READABLE)?;
-        self.connections.push(Connection {
-            stream,
-            number: 0,
-            batch: 0,
-            checked: 0,
-            sent: Instant::now(),
-        });
+        self.poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
+        self.connections.push(Connection { stream, number: 0, batch: 0, checked: 0, sent: Instant::now() });
         self.send(index, 1)
     }
 
     fn register_again(&mut self) -> anyhow::Result<()> {
         for (index, connection) in self.connections.iter_mut().enumerate() {
-            self.poll.registry().reregister(
-                &mut connection.stream,
-                Token(index),
-                Interest::READABLE,
-            )?;
+            self.poll.registry().reregister(&mut connection.stream, Token(index), Interest::READABLE)?;
         }
         Ok(())
     }
@@ -213,9 +191,7 @@ impl Client {
                 last_answer = Instant::now();
                 if last_answer >= begin && measured.is_none() {
                     requests += load.batch;
-                    let nanos = last_answer
-                        .duration_since(self.connections[index].sent)
-                        .as_nanos();
+                    let nanos = last_answer.duration_since(self.connections[index].sent).as_nanos();
                     latency.saturating_record(nanos as u64);
                 }
             }
@@ -234,18 +210,10 @@ impl Client {
                 last_look = now;
                 progress(end.saturating_duration_since(now));
             }
-            ensure!(
-                now - last_answer < PATIENCE,
-                "{in_flight} batches were not answered in {PATIENCE:?}"
-            );
+            ensure!(now - last_answer < PATIENCE, "{in_flight} batches were not answered in {PATIENCE:?}");
         }
         let (cpu, elapsed) = measured.context("a load has an end")?;
-        Ok(Measured {
-            requests,
-            elapsed,
-            latency,
-            cpu,
-        })
+        Ok(Measured { requests, elapsed, latency, cpu })
     }
 
     fn poll_for(&mut self, events: &mut Events, timeout: Duration) -> anyhow::Result<()> {
@@ -269,14 +237,8 @@ impl Client {
         connection.checked = 0;
         connection.sent = Instant::now();
         // An idle connection's buffer takes far more than a batch.
-        let written = connection
-            .stream
-            .write(&self.scratch)
-            .with_context(|| format!("connection {index}"))?;
-        ensure!(
-            written == self.scratch.len(),
-            "connection {index}: a batch did not fit the send buffer"
-        );
+        let written = connection.stream.write(&self.scratch).with_context(|| format!("connection {index}"))?;
+        ensure!(written == self.scratch.len(), "connection {index}: a batch did not fit the send buffer");
         Ok(())
     }
 
@@ -316,9 +278,7 @@ fn open(server: SocketAddr, index: usize) -> anyhow::Result<TcpStream> {
     let address = index / PER_ADDRESS;
     if address > 0 {
         let host = Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + address as u32);
-        socket
-            .bind(&SocketAddr::from((host, 0)).into())
-            .with_context(|| format!("no port on {host}"))?;
+        socket.bind(&SocketAddr::from((host, 0)).into()).with_context(|| format!("no port on {host}"))?;
     }
     socket.connect_timeout(&server.into(), PATIENCE)?;
     socket.set_nonblocking(true)?;
@@ -361,46 +321,26 @@ mod tests {
         address
     }
 
-    const LOAD: Load = Load {
-        connections: 3,
-        in_flight: 2,
-        batch: 4,
-        warm_up: Duration::ZERO,
-        duration: Duration::from_millis(20),
-    };
+    const LOAD: Load =
+        Load { connections: 3, in_flight: 2, batch: 4, warm_up: Duration::ZERO, duration: Duration::from_millis(20) };
 
     #[test]
     fn right_answers_are_counted() {
         let mut client = Client::new().unwrap();
-        assert_eq!(
-            client.connect(serve(3, write_answer), 3, |_| {}).unwrap(),
-            None
-        );
+        assert_eq!(client.connect(serve(3, write_answer), 3, |_| {}).unwrap(), None);
         assert_eq!(client.len(), 3);
         let measured = client.run(&LOAD, || Ok(Duration::ZERO), |_| {}).unwrap();
-        assert!(
-            client
-                .connections
-                .iter()
-                .any(|connection| connection.number >= 5)
-        );
+        assert!(client.connections.iter().any(|connection| connection.number >= 5));
         assert_eq!(measured.requests, measured.latency.len() * 4);
-        assert!(
-            measured.latency.is_empty() || measured.latency.max() > 1000,
-            "{:?}",
-            measured.latency.max()
-        );
+        assert!(measured.latency.is_empty() || measured.latency.max() > 1000, "{:?}", measured.latency.max());
     }
 
     #[test]
     fn a_wrong_answer_is_an_error() {
-        let wrong =
-            |out: &mut Vec<u8>, number| write_answer(out, if number == 1 { 0 } else { number });
+        let wrong = |out: &mut Vec<u8>, number| write_answer(out, if number == 1 { 0 } else { number });
         let mut client = Client::new().unwrap();
         assert_eq!(client.connect(serve(3, wrong), 3, |_| {}).unwrap(), None);
-        let error = client
-            .run(&LOAD, || Ok(Duration::ZERO), |_| {})
-            .unwrap_err();
+        let error = client.run(&LOAD, || Ok(Duration::ZERO), |_| {}).unwrap_err();
         assert!(error.to_string().contains("wrong answer"), "{error:#}");
     }
 
@@ -413,15 +353,6 @@ mod tests {
         while std::net::TcpStream::connect(address).is_ok() {}
         assert!(client.connect(address, 3, |_| {}).unwrap().is_some());
         assert_eq!(client.len(), 2);
-        client
-            .run(
-                &Load {
-                    connections: 2,
-                    ..LOAD
-                },
-                || Ok(Duration::ZERO),
-                |_| {},
-            )
-            .unwrap();
+        client.run(&Load { connections: 2, ..LOAD }, || Ok(Duration::ZERO), |_| {}).unwrap();
     }
 }

@@ -23,19 +23,14 @@ pub(super) struct Limit {
 
 impl Limit {
     fn new(count: u64, set_by: impl Into<String>) -> Limit {
-        Limit {
-            count,
-            set_by: set_by.into(),
-        }
+        Limit { count, set_by: set_by.into() }
     }
 }
 
 /// Raises this process's limit of file descriptors, which its children inherit, and returns how many connections fit
 /// the machine.
 pub(super) fn connections(wanted: Option<u64>) -> Limit {
-    let wanted = wanted.map_or(Limit::new(MOST, "the demo's own bound"), |count| {
-        Limit::new(count, "--connections")
-    });
+    let wanted = wanted.map_or(Limit::new(MOST, "the demo's own bound"), |count| Limit::new(count, "--connections"));
     let fds = raise(Resource::NOFILE, wanted.count + OTHER_FDS);
     [
         Limit::new(fds.saturating_sub(OTHER_FDS), "ulimit -n"),
@@ -54,21 +49,12 @@ pub(super) fn threads() -> Limit {
         Limit::new(processes, "ulimit -u"),
         Limit::new(system("kernel/threads-max"), "kernel.threads-max"),
         Limit::new(system("kernel/pid_max"), "kernel.pid_max"),
-        Limit::new(
-            cgroup("pids", "pids.max", "pids.max"),
-            "the control group's pids.max",
-        ),
+        Limit::new(cgroup("pids", "pids.max", "pids.max"), "the control group's pids.max"),
     ];
     // Each of std's threads takes four mappings: its stack, the stack of its signal handler, and a guard for either.
     // Past the limit it aborts, so stay clear of it.
     let maps = Limit::new(system("vm/max_map_count") / 4 / 10 * 9, "vm.max_map_count");
-    shared_with_others
-        .into_iter()
-        .map(|limit| Limit {
-            count: limit.count / 5 * 3,
-            ..limit
-        })
-        .fold(maps, lower)
+    shared_with_others.into_iter().map(|limit| Limit { count: limit.count / 5 * 3, ..limit }).fold(maps, lower)
 }
 
 /// Returns the lower limit, the first one if they are equal.
@@ -91,9 +77,7 @@ fn raise(resource: Resource, wanted: u64) -> u64 {
 
 fn available_memory() -> u64 {
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let machine = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     let machine = machine.map_or(u64::MAX, |kilobytes| kilobytes * 1024);
     machine.min(cgroup("memory", "memory.max", "memory.limit_in_bytes"))
@@ -117,8 +101,7 @@ fn cgroup(controller: &str, unified: &str, legacy: &str) -> u64 {
         };
         // A group's limit holds for the groups in it.
         for group in Path::new(path.trim_start_matches('/')).ancestors() {
-            lowest =
-                lowest.min(number_in(Path::new(&root).join(group).join(file)).unwrap_or(u64::MAX));
+            lowest = lowest.min(number_in(Path::new(&root).join(group).join(file)).unwrap_or(u64::MAX));
         }
     }
     lowest

@@ -78,31 +78,21 @@ struct Plan {
 /// Runs the demo.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.seconds > 0, "--seconds must be at least 1");
-    let builds: Vec<Build> = [Build::Std, Build::Green]
-        .into_iter()
-        .filter(|build| args.only.is_none_or(|only| only == *build))
-        .collect();
-    let (plans, notes) = plan(
-        &builds,
-        limits::connections(args.connections),
-        limits::threads(),
-    )?;
+    let builds: Vec<Build> =
+        [Build::Std, Build::Green].into_iter().filter(|build| args.only.is_none_or(|only| only == *build)).collect();
+    let (plans, notes) = plan(&builds, limits::connections(args.connections), limits::threads())?;
     for note in &notes {
         println!("      {note}");
     }
     let binaries = build_all(&builds)?;
     let mut columns = Vec::new();
     for plan in &plans {
-        let binary = binaries
-            .iter()
-            .find(|(build, _)| *build == plan.build)
-            .context("every build was built")?;
+        let binary = binaries.iter().find(|(build, _)| *build == plan.build).context("every build was built")?;
         columns.push(measure(plan, &binary.1, Duration::from_secs(args.seconds))?);
     }
 
     let in_turn = format!("all connections in turn, {IN_TURN} requests under way");
-    let pipelined =
-        format!("{PIPELINING} connections busy, {BATCH} requests in a batch, the others idle");
+    let pipelined = format!("{PIPELINING} connections busy, {BATCH} requests in a batch, the others idle");
     println!("\n{}", table(&columns, &in_turn, &pipelined));
     if let [on_std, on_green, ..] = &columns[..] {
         println!("{}", sum_up(on_std, on_green));
@@ -115,48 +105,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Decides who gets how many connections: the same number for all, and for green also the number that only it can hold.
-fn plan(
-    builds: &[Build],
-    connections: Limit,
-    threads: Limit,
-) -> anyhow::Result<(Vec<Plan>, Vec<String>)> {
+fn plan(builds: &[Build], connections: Limit, threads: Limit) -> anyhow::Result<(Vec<Plan>, Vec<String>)> {
     let all = rounded(connections.count);
-    ensure!(
-        all > 0,
-        "no room for a connection: {} is the limit",
-        connections.set_by
-    );
-    let mut notes = vec![format!(
-        "{} connections (the limit: {})",
-        grouped(all),
-        connections.set_by
-    )];
+    ensure!(all > 0, "no room for a connection: {} is the limit", connections.set_by);
+    let mut notes = vec![format!("{} connections (the limit: {})", grouped(all), connections.set_by)];
     let mut shared = all;
     if builds.contains(&Build::Std) && threads.count < all {
         shared = rounded(threads.count);
-        notes.push(format!(
-            "{} of them for std, one OS thread each (the limit: {})",
-            grouped(shared),
-            threads.set_by
-        ));
+        notes.push(format!("{} of them for std, one OS thread each (the limit: {})", grouped(shared), threads.set_by));
     }
-    let plan = |title, build, count: u64| Plan {
-        title,
-        build,
-        connections: count as usize,
-    };
-    let mut plans: Vec<Plan> = builds
-        .iter()
-        .map(|&build| plan(build.name(), build, shared))
-        .collect();
+    let plan = |title, build, count: u64| Plan { title, build, connections: count as usize };
+    let mut plans: Vec<Plan> = builds.iter().map(|&build| plan(build.name(), build, shared)).collect();
     // Not worth another run if it is nearly the same.
     if builds.contains(&Build::Green) && all > shared && all - shared >= shared / 4 {
         plans.push(plan("green, more", Build::Green, all));
     } else if builds.contains(&Build::Green) && all > shared {
-        notes.push(format!(
-            "{} for all, to compare like with like",
-            grouped(shared)
-        ));
+        notes.push(format!("{} for all, to compare like with like", grouped(shared)));
     }
     Ok((plans, notes))
 }
@@ -173,14 +137,7 @@ fn rounded(count: u64) -> u64 {
 /// Builds the servers and returns where they are.
 fn build_all(builds: &[Build]) -> anyhow::Result<Vec<(Build, PathBuf)>> {
     let mut command: Command = process::cargo();
-    command.args([
-        "build",
-        "--release",
-        "--package",
-        "green",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
+    command.args(["build", "--release", "--package", "green", "--message-format", "json-render-diagnostics"]);
     for build in builds {
         command.args(["--example", build.example()]);
     }
@@ -192,38 +149,22 @@ fn build_all(builds: &[Build]) -> anyhow::Result<Vec<(Build, PathBuf)>> {
     })?;
     if !run.succeeded() {
         progress.finish("FAIL", "");
-        let shown = run
-            .output
-            .iter()
-            .filter(|(stream, _)| *stream == process::Stream::Err);
+        let shown = run.output.iter().filter(|(stream, _)| *stream == process::Stream::Err);
         let shown: Vec<&str> = shown.map(|(_, line)| line.as_str()).collect();
-        bail!(
-            "{}\n{}: {}",
-            shown.join("\n"),
-            process::typed(&command),
-            run.end()
-        );
+        bail!("{}\n{}: {}", shown.join("\n"), process::typed(&command), run.end());
     }
     progress.finish("ok", "");
 
-    let messages = run
-        .output
-        .iter()
-        .filter(|(stream, _)| *stream == process::Stream::Out);
+    let messages = run.output.iter().filter(|(stream, _)| *stream == process::Stream::Out);
     let built: Vec<_> = messages
-        .filter_map(
-            |(_, line)| match Message::parse_stream(line.as_bytes()).next()? {
-                Ok(Message::CompilerArtifact(artifact)) => {
-                    Some((artifact.target.name, artifact.executable?))
-                }
-                _ => None,
-            },
-        )
+        .filter_map(|(_, line)| match Message::parse_stream(line.as_bytes()).next()? {
+            Ok(Message::CompilerArtifact(artifact)) => Some((artifact.target.name, artifact.executable?)),
+            _ => None,
+        })
         .collect();
     let find = |build: &Build| {
         let found = built.iter().find(|(name, _)| name == build.example());
-        let (_, path) =
-            found.with_context(|| format!("cargo did not say where {} is", build.example()))?;
+        let (_, path) = found.with_context(|| format!("cargo did not say where {} is", build.example()))?;
         Ok((*build, path.clone().into_std_path_buf()))
     };
     builds.iter().map(find).collect()
@@ -264,10 +205,7 @@ fn fill_and_load(
     let held = client.len();
     match &refused {
         None => progress.finish("ok", &format!("{goal} connections, each answered once")),
-        Some(why) => progress.finish(
-            "less",
-            &format!("{} of {goal} connections: {why}", grouped(held as u64)),
-        ),
+        Some(why) => progress.finish("less", &format!("{} of {goal} connections: {why}", grouped(held as u64))),
     }
     ensure!(held >= PIPELINING, "only {held} connections could be made");
     let idle = server.size()?;
@@ -275,13 +213,7 @@ fn fill_and_load(
 
     let mut run = |label: &str, connections: usize, in_flight: usize, batch: u64| {
         let progress = Progress::new(&format!("{name}: {label}"));
-        let load = Load {
-            connections,
-            in_flight,
-            batch,
-            warm_up: WARM_UP,
-            duration,
-        };
+        let load = Load { connections, in_flight, batch, warm_up: WARM_UP, duration };
         let say = |left: Duration| progress.say(format!("{:.1} s left", left.as_secs_f64()));
         let measured = client.run(&load, || server.cpu(), say)?;
         let per_second = grouped(rate(measured.requests, measured.elapsed));
@@ -291,16 +223,7 @@ fn fill_and_load(
     let in_turn = run("in turn", held, IN_TURN.min(held), 1)?;
     let pipelined = run("pipelined", PIPELINING, PIPELINING, BATCH)?;
     let busy = server.size()?;
-    Ok(Column {
-        name: name.to_owned(),
-        connections: held,
-        connecting,
-        idle,
-        kernel_stacks,
-        busy,
-        in_turn,
-        pipelined,
-    })
+    Ok(Column { name: name.to_owned(), connections: held, connecting, idle, kernel_stacks, busy, in_turn, pipelined })
 }
 
 /// Says in a sentence what the table shows.
@@ -331,42 +254,17 @@ mod tests {
 
     #[track_caller]
     fn check(builds: &[Build], connections: u64, threads: u64, expected: &[(Build, usize)]) {
-        let limit = |count| Limit {
-            count,
-            set_by: "a test".to_owned(),
-        };
+        let limit = |count| Limit { count, set_by: "a test".to_owned() };
         let (plans, _) = plan(builds, limit(connections), limit(threads)).unwrap();
-        let plans: Vec<_> = plans
-            .iter()
-            .map(|plan| (plan.build, plan.connections))
-            .collect();
+        let plans: Vec<_> = plans.iter().map(|plan| (plan.build, plan.connections)).collect();
         assert_eq!(plans, expected);
     }
 
     #[test]
     fn both_get_the_same_and_green_also_more_where_it_can() {
-        check(
-            BOTH,
-            20_000,
-            30_000,
-            &[(Build::Std, 20_000), (Build::Green, 20_000)],
-        );
-        check(
-            BOTH,
-            20_000,
-            18_765,
-            &[(Build::Std, 18_000), (Build::Green, 18_000)],
-        );
-        check(
-            BOTH,
-            50_000,
-            19_000,
-            &[
-                (Build::Std, 19_000),
-                (Build::Green, 19_000),
-                (Build::Green, 50_000),
-            ],
-        );
+        check(BOTH, 20_000, 30_000, &[(Build::Std, 20_000), (Build::Green, 20_000)]);
+        check(BOTH, 20_000, 18_765, &[(Build::Std, 18_000), (Build::Green, 18_000)]);
+        check(BOTH, 50_000, 19_000, &[(Build::Std, 19_000), (Build::Green, 19_000), (Build::Green, 50_000)]);
         check(&[Build::Green], 50_000, 19_000, &[(Build::Green, 50_000)]);
         check(BOTH, 1, 5, &[(Build::Std, 1), (Build::Green, 1)]);
         check(&[Build::Std], 50_000, 19_000, &[(Build::Std, 19_000)]);

@@ -83,9 +83,6 @@ mod tests {
              *2 $4 INCR $10 n:00000042 *2 $4 ECHO $14 e:000000000009 "
         );
         let answers = String::from_utf8(answers).unwrap();
-        assert_eq!(
-            answers.replace("\r\n", " "),
-            "+PONG +OK $14 v:000000000006 :2 $14 e:000000000009 "
-        );
+        assert_eq!(answers.replace("\r\n", " "), "+PONG +OK $14 v:000000000006 :2 $14 e:000000000009 ");
     }
 }

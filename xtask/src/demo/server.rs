@@ -40,23 +40,14 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut server = Server {
-            child,
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-        };
-        let stdout = server
-            .child
-            .stdout
-            .take()
-            .context("the server's output is piped")?;
+        let mut server = Server { child, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
+        let stdout = server.child.stdout.take().context("the server's output is piped")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        server.address = line.trim_end().parse().with_context(|| {
-            format!(
-                "{} did not print its address but {line:?}",
-                binary.display()
-            )
-        })?;
+        server.address = line
+            .trim_end()
+            .parse()
+            .with_context(|| format!("{} did not print its address but {line:?}", binary.display()))?;
         Ok(server)
     }
 
@@ -67,30 +58,18 @@ impl Server {
     pub(super) fn size(&self) -> anyhow::Result<Size> {
         let status = self.proc("status")?;
         let number = |name: &str| -> anyhow::Result<u64> {
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix(name))
-                .context("a field of /proc/<pid>/status")?;
-            Ok(line
-                .trim_start_matches(':')
-                .split_whitespace()
-                .next()
-                .unwrap_or_default()
-                .parse()?)
+            let line =
+                status.lines().find_map(|line| line.strip_prefix(name)).context("a field of /proc/<pid>/status")?;
+            Ok(line.trim_start_matches(':').split_whitespace().next().unwrap_or_default().parse()?)
         };
-        Ok(Size {
-            threads: number("Threads")?,
-            memory: (number("VmRSS")? + number("VmPTE")?) * 1024,
-        })
+        Ok(Size { threads: number("Threads")?, memory: (number("VmRSS")? + number("VmPTE")?) * 1024 })
     }
 
     /// Returns the processor time that the server used so far, its own and the kernel's for it.
     pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = self.proc("stat")?;
         // The name before the last parenthesis may hold anything; the times are fields 14 and 15.
-        let (_, fields) = stat
-            .rsplit_once(')')
-            .context("a parenthesis in /proc/<pid>/stat")?;
+        let (_, fields) = stat.rsplit_once(')').context("a parenthesis in /proc/<pid>/stat")?;
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks = ticks.map(str::parse::<u32>).sum::<Result<u32, _>>()?;
         Ok(TICK * ticks)
@@ -144,10 +123,6 @@ impl Drop for Server {
 /// Returns the bytes of kernel stacks on the whole machine: what OS threads cost beside their process's memory.
 pub(super) fn kernel_stacks() -> u64 {
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("KernelStack:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
-        .unwrap_or(0)
-        * 1024
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("KernelStack:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }

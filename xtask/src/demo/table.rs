@@ -27,66 +27,32 @@ type Row = (String, Option<fn(&Column) -> String>);
 pub(super) fn table(columns: &[Column], in_turn: &str, pipelined: &str) -> String {
     let row = |label: &str, cell: fn(&Column) -> String| -> Row { (label.to_owned(), Some(cell)) };
     let rows = [
-        (
-            "".to_owned(),
-            Some((|column| column.name.clone()) as fn(&Column) -> String),
-        ),
-        row("connections held", |column| {
-            grouped(column.connections as u64)
-        }),
-        row("  opened per second", |column| {
-            grouped(rate(column.connections as u64, column.connecting))
-        }),
+        ("".to_owned(), Some((|column| column.name.clone()) as fn(&Column) -> String)),
+        row("connections held", |column| grouped(column.connections as u64)),
+        row("  opened per second", |column| grouped(rate(column.connections as u64, column.connecting))),
         row("OS threads", |column| grouped(column.busy.threads)),
-        row("memory, all connections idle", |column| {
-            bytes(column.idle.memory)
-        }),
-        row("  per connection", |column| {
-            bytes(column.idle.memory / column.connections.max(1) as u64)
-        }),
-        row("  and in kernel stacks", |column| {
-            bytes(column.kernel_stacks)
-        }),
+        row("memory, all connections idle", |column| bytes(column.idle.memory)),
+        row("  per connection", |column| bytes(column.idle.memory / column.connections.max(1) as u64)),
+        row("  and in kernel stacks", |column| bytes(column.kernel_stacks)),
         row("memory after the loads", |column| bytes(column.busy.memory)),
         (in_turn.to_owned(), None),
-        row("  requests per second", |column| {
-            grouped(rate(column.in_turn.requests, column.in_turn.elapsed))
-        }),
+        row("  requests per second", |column| grouped(rate(column.in_turn.requests, column.in_turn.elapsed))),
         row("  latency p50", |column| latency(&column.in_turn, 0.5)),
         row("  latency p99", |column| latency(&column.in_turn, 0.99)),
         row("  latency p99.9", |column| latency(&column.in_turn, 0.999)),
         row("  server's CPU per request", |column| cpu(&column.in_turn)),
         (pipelined.to_owned(), None),
-        row("  requests per second", |column| {
-            grouped(rate(column.pipelined.requests, column.pipelined.elapsed))
-        }),
+        row("  requests per second", |column| grouped(rate(column.pipelined.requests, column.pipelined.elapsed))),
         row("  latency p50", |column| latency(&column.pipelined, 0.5)),
         row("  latency p99", |column| latency(&column.pipelined, 0.99)),
-        row("  latency p99.9", |column| {
-            latency(&column.pipelined, 0.999)
-        }),
-        row(
-            "  server's CPU per request",
-            |column| cpu(&column.pipelined),
-        ),
+        row("  latency p99.9", |column| latency(&column.pipelined, 0.999)),
+        row("  server's CPU per request", |column| cpu(&column.pipelined)),
     ];
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|(_, cell)| cell.map_or(Vec::new(), |cell| columns.iter().map(cell).collect()))
-        .collect();
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|(_, cell)| cell.map_or(Vec::new(), |cell| columns.iter().map(cell).collect())).collect();
     let is_cell_row = |index: &usize| !cells[*index].is_empty();
-    let label_width = (0..rows.len())
-        .filter(is_cell_row)
-        .map(|index| rows[index].0.chars().count())
-        .max()
-        .unwrap_or(0);
-    let cell_width = cells
-        .iter()
-        .flatten()
-        .map(|cell| cell.chars().count())
-        .max()
-        .unwrap_or(0)
-        + 3;
+    let label_width = (0..rows.len()).filter(is_cell_row).map(|index| rows[index].0.chars().count()).max().unwrap_or(0);
+    let cell_width = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(0) + 3;
 
     let mut text = String::new();
     for ((label, _), cells) in rows.iter().zip(&cells) {
@@ -151,10 +117,7 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!(
-            [grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)],
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [bytes(512), bytes(200 << 10), bytes(5 << 20), bytes(5 << 30)],
             ["0.5 KiB", "200 KiB", "5 MiB", "5,120 MiB"]
@@ -172,38 +135,22 @@ mod tests {
             name: name.to_owned(),
             connections: 1000,
             connecting: Duration::from_secs(1),
-            idle: Size {
-                threads: 3,
-                memory: 5 << 20,
-            },
+            idle: Size { threads: 3, memory: 5 << 20 },
             kernel_stacks: 0,
-            busy: Size {
-                threads: 3,
-                memory: 6 << 20,
-            },
+            busy: Size { threads: 3, memory: 6 << 20 },
             in_turn: measured(),
             pipelined: measured(),
         };
         let table = table(&[column("std"), column("green")], "one by one", "many");
-        let mut lines = table
-            .lines()
-            .filter(|line| !["one by one", "many"].contains(line));
+        let mut lines = table.lines().filter(|line| !["one by one", "many"].contains(line));
         assert!(table.contains("\nconnections held"), "{table}");
         let width = lines.next().map(|line| line.chars().count());
-        assert!(
-            lines.all(|line| Some(line.chars().count()) == width),
-            "{table}"
-        );
+        assert!(lines.all(|line| Some(line.chars().count()) == width), "{table}");
     }
 
     fn measured() -> Measured {
         let mut latency = hdrhistogram::Histogram::new(3).unwrap();
         latency.record(1000).unwrap();
-        Measured {
-            requests: 1,
-            elapsed: Duration::from_secs(1),
-            latency,
-            cpu: Duration::from_millis(10),
-        }
+        Measured { requests: 1, elapsed: Duration::from_secs(1), latency, cpu: Duration::from_millis(10) }
     }
 }

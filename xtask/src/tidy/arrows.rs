@@ -27,12 +27,7 @@ const fn allowed(
     ours: &'static [&'static str],
     outside: &'static [&'static str],
 ) -> Allowed {
-    Allowed {
-        name,
-        level,
-        ours,
-        outside,
-    }
+    Allowed { name, level, ours, outside }
 }
 
 const CORE: &str = "green-core";
@@ -45,16 +40,7 @@ const TABLE: &[Allowed] = &[
         CORE,
         0,
         &[],
-        &[
-            "context",
-            "mio",
-            "parking_lot",
-            "crossbeam-queue",
-            "thiserror",
-            "libc",
-            "socket2",
-            "loom",
-        ],
+        &["context", "mio", "parking_lot", "crossbeam-queue", "thiserror", "libc", "socket2", "loom"],
     ),
     allowed("green-thread", 1, &[CORE], &[]),
     allowed("green-sync", 1, &[CORE], &[]),
@@ -64,39 +50,14 @@ const TABLE: &[Allowed] = &[
     allowed("green-fs", 1, &[CORE], &[]),
     allowed("green-process", 1, &[CORE], &["libc"]),
     allowed("green-patch", 1, &[CORE], &["libc"]),
-    allowed(
-        "green-pool",
-        2,
-        &[CORE, "green-thread", "green-sync"],
-        &[ERRORS],
-    ),
+    allowed("green-pool", 2, &[CORE, "green-thread", "green-sync"], &[ERRORS]),
     allowed(
         "green-task",
         2,
-        &[
-            CORE,
-            "green-thread",
-            "green-sync",
-            "green-net",
-            "green-io",
-            "green-fs",
-            "green-process",
-        ],
+        &[CORE, "green-thread", "green-sync", "green-net", "green-io", "green-fs", "green-process"],
         &[ERRORS],
     ),
-    allowed(
-        "green-http",
-        3,
-        &[
-            CORE,
-            "green-thread",
-            "green-net",
-            "green-time",
-            "green-sync",
-            "green-pool",
-        ],
-        &[ERRORS],
-    ),
+    allowed("green-http", 3, &[CORE, "green-thread", "green-net", "green-time", "green-sync", "green-pool"], &[ERRORS]),
     allowed(
         "green",
         4,
@@ -119,14 +80,7 @@ const TABLE: &[Allowed] = &[
 ];
 
 /// Outside crates that tests, benches and examples of any crate may use.
-const OUTSIDE_FOR_TESTS: &[&str] = &[
-    "criterion",
-    "libc",
-    "loom",
-    "proptest",
-    "socket2",
-    "tempfile",
-];
+const OUTSIDE_FOR_TESTS: &[&str] = &["criterion", "libc", "loom", "proptest", "socket2", "tempfile"];
 
 /// A crate that has no dependencies of its own, so that any crate's tests may use it.
 const TESTS: &str = "green-tests";
@@ -178,11 +132,7 @@ pub(super) fn check(packages: &[Package]) -> Vec<Violation> {
     let mut found = Vec::new();
     for package in packages {
         if UNLEVELLED.contains(&package.name.as_str()) {
-            let none = package.name != TESTS
-                || package
-                    .dependencies
-                    .iter()
-                    .all(|d| d.kind != DependencyKind::Normal);
+            let none = package.name != TESTS || package.dependencies.iter().all(|d| d.kind != DependencyKind::Normal);
             if !none {
                 found.push(violation(
                     package,
@@ -192,10 +142,7 @@ pub(super) fn check(packages: &[Package]) -> Vec<Violation> {
             continue;
         }
         let Some(allowed) = TABLE.iter().find(|allowed| allowed.name == package.name) else {
-            found.push(violation(
-                package,
-                "is not in the table of crates (xtask/src/tidy/arrows.rs)",
-            ));
+            found.push(violation(package, "is not in the table of crates (xtask/src/tidy/arrows.rs)"));
             continue;
         };
         for dependency in &package.dependencies {
@@ -210,10 +157,7 @@ pub(super) fn check(packages: &[Package]) -> Vec<Violation> {
 /// Says what is wrong with a dependency, if anything is.
 fn wrong(allowed: &Allowed, dependency: &Dependency) -> Option<String> {
     let name = dependency.name.as_str();
-    let level = TABLE
-        .iter()
-        .find(|other| other.name == name)
-        .map(|other| other.level);
+    let level = TABLE.iter().find(|other| other.name == name).map(|other| other.level);
     let bound = UNDER_CFG.iter().find(|(bound, _)| *bound == name);
     if let Some((_, cfg)) = bound
         && dependency.target.as_deref() != Some(cfg)
@@ -229,50 +173,23 @@ fn wrong(allowed: &Allowed, dependency: &Dependency) -> Option<String> {
         (DependencyKind::Development, None) if OUTSIDE_FOR_TESTS.contains(&name) => None,
         (DependencyKind::Development, _) => Some(format!("may not use {name} in its tests")),
         (DependencyKind::Normal, _) => Some(format!("may not depend on {name}")),
-        _ => Some(format!(
-            "may not depend on {name} to build: build scripts stay trivial"
-        )),
+        _ => Some(format!("may not depend on {name} to build: build scripts stay trivial")),
     }
 }
 
 fn violation(package: &Package, message: &str) -> Violation {
-    let folder = if package.name == "xtask" {
-        "xtask".to_owned()
-    } else {
-        format!("crates/{}", package.name)
-    };
-    let folder = if package.name == TESTS {
-        "tests".to_owned()
-    } else {
-        folder
-    };
-    Violation::file(
-        &format!("{folder}/Cargo.toml"),
-        RULE,
-        format!("{} {message}", package.name),
-    )
+    let folder = if package.name == "xtask" { "xtask".to_owned() } else { format!("crates/{}", package.name) };
+    let folder = if package.name == TESTS { "tests".to_owned() } else { folder };
+    Violation::file(&format!("{folder}/Cargo.toml"), RULE, format!("{} {message}", package.name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check_one(
-        name: &str,
-        dependency: &str,
-        kind: DependencyKind,
-        target: Option<&str>,
-        good: bool,
-    ) {
-        let dependency = Dependency {
-            name: dependency.to_owned(),
-            kind,
-            target: target.map(str::to_owned),
-        };
-        let package = Package {
-            name: name.to_owned(),
-            dependencies: vec![dependency],
-        };
+    fn check_one(name: &str, dependency: &str, kind: DependencyKind, target: Option<&str>, good: bool) {
+        let dependency = Dependency { name: dependency.to_owned(), kind, target: target.map(str::to_owned) };
+        let package = Package { name: name.to_owned(), dependencies: vec![dependency] };
         let found = check(&[package]);
         assert_eq!(found.is_empty(), good, "{found:?}");
     }
@@ -304,19 +221,8 @@ mod tests {
 
     #[test]
     fn the_table_points_down_itself() {
-        let level = |name: &str| {
-            TABLE
-                .iter()
-                .find(|allowed| allowed.name == name)
-                .map(|allowed| allowed.level)
-        };
-        for Allowed {
-            name,
-            ours,
-            level: own,
-            ..
-        } in TABLE
-        {
+        let level = |name: &str| TABLE.iter().find(|allowed| allowed.name == name).map(|allowed| allowed.level);
+        for Allowed { name, ours, level: own, .. } in TABLE {
             assert!(ours.iter().all(|other| level(other) < Some(*own)), "{name}");
         }
     }

@@ -12,10 +12,7 @@ const DOC_TESTS: &str = "tests/src/lib.rs";
 
 pub(super) fn check_workspace(root: &Path) -> anyhow::Result<Vec<Violation>> {
     let mut chapters = Vec::new();
-    for path in files(root, FOLDER, "md")?
-        .into_iter()
-        .filter(|path| path != SUMMARY)
-    {
+    for path in files(root, FOLDER, "md")?.into_iter().filter(|path| path != SUMMARY) {
         let text = read(root, &path)?;
         chapters.push((path, text));
     }
@@ -37,37 +34,22 @@ fn check(chapters: &[(String, String)], summary: &str, doc_tests: &str) -> Vec<V
     let mut found = Vec::new();
     for (path, text) in chapters {
         let name = path.strip_prefix("docs/src/").unwrap_or(path);
-        let listed = links(summary)
-            .iter()
-            .any(|(_, link)| link.strip_prefix("./").unwrap_or(link) == name);
+        let listed = links(summary).iter().any(|(_, link)| link.strip_prefix("./").unwrap_or(link) == name);
         if !listed {
             found.push(Violation::file(path, RULE, format!("is not in {SUMMARY}")));
         }
         if !doc_tests.contains(&format!("include_str!(\"../../{path}\")")) {
-            found.push(Violation::file(
-                path,
-                RULE,
-                format!("is not among the doc-tests of {DOC_TESTS}"),
-            ));
+            found.push(Violation::file(path, RULE, format!("is not among the doc-tests of {DOC_TESTS}")));
         }
         for line in untagged_fences(text) {
-            found.push(at(
-                path,
-                line,
-                "a code block says its language: rustdoc compiles one that does not (`text`?)",
-            ));
+            found.push(at(path, line, "a code block says its language: rustdoc compiles one that does not (`text`?)"));
         }
     }
     found
 }
 
 fn at(path: &str, line: usize, message: impl Into<String>) -> Violation {
-    Violation {
-        path: path.to_owned(),
-        line,
-        rule: RULE,
-        message: message.into(),
-    }
+    Violation { path: path.to_owned(), line, rule: RULE, message: message.into() }
 }
 
 /// Returns line and target of each link to a chapter or file of ours, anchors cut off.
@@ -75,10 +57,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (index, line) in outside_fences(text) {
         for (start, _) in line.match_indices("](") {
-            let target = line[start + 2..]
-                .split([')', ' '])
-                .next()
-                .unwrap_or_default();
+            let target = line[start + 2..].split([')', ' ']).next().unwrap_or_default();
             let target = target.split('#').next().unwrap_or_default();
             if !target.is_empty() && !target.contains("://") && !target.starts_with("mailto:") {
                 found.push((index + 1, target.to_owned()));
@@ -116,11 +95,7 @@ mod tests {
     use super::*;
 
     fn check_chapter(text: &str, summary: &str, doc_tests: &str, expected: usize) {
-        let found = check(
-            &[("docs/src/a.md".to_owned(), text.to_owned())],
-            summary,
-            doc_tests,
-        );
+        let found = check(&[("docs/src/a.md".to_owned(), text.to_owned())], summary, doc_tests);
         assert_eq!(found.len(), expected, "{found:?}");
     }
 
@@ -137,11 +112,7 @@ mod tests {
 
     #[test]
     fn links_to_ourselves_are_found() {
-        let text =
-            "[a](b.md#c) [d](https://e) [f](#g)\n```text\n[h](i.md)\n```\n[j](../k.md \"title\")";
-        assert_eq!(
-            links(text),
-            [(1, "b.md".to_owned()), (5, "../k.md".to_owned())]
-        );
+        let text = "[a](b.md#c) [d](https://e) [f](#g)\n```text\n[h](i.md)\n```\n[j](../k.md \"title\")";
+        assert_eq!(links(text), [(1, "b.md".to_owned()), (5, "../k.md".to_owned())]);
     }
 }

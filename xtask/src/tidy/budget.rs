@@ -16,8 +16,7 @@ pub(super) fn check(source: &Source) -> (Option<Violation>, Option<Violation>) {
     }
     let counts = |line: &&Line| line.has_code() && !line.test;
     let count = source.lines.iter().filter(counts).count();
-    let say =
-        |what: &str| Violation::file(&source.path, RULE, format!("{count} lines of code: {what}"));
+    let say = |what: &str| Violation::file(&source.path, RULE, format!("{count} lines of code: {what}"));
     if count > LIMIT {
         (Some(say("the limit is 600; split it by concept")), None)
     } else if count > NEAR {
@@ -43,17 +42,7 @@ mod tests {
         check_count(path, &"a;\n".repeat(401), false, true);
         check_count(path, &"a;\n".repeat(601), true, false);
         check_count(path, &"// a\n\n/// b\n".repeat(601), false, false);
-        check_count(
-            path,
-            &format!("#[cfg(test)]\nmod tests {{\n{}}}", "a;\n".repeat(601)),
-            false,
-            false,
-        );
-        check_count(
-            "crates/green-net/tests/tcp.rs",
-            &"a;\n".repeat(601),
-            false,
-            false,
-        );
+        check_count(path, &format!("#[cfg(test)]\nmod tests {{\n{}}}", "a;\n".repeat(601)), false, false);
+        check_count("crates/green-net/tests/tcp.rs", &"a;\n".repeat(601), false, false);
     }
 }

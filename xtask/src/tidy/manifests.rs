@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Violation, read};
+use super::{RIVALS, Violation, read};
 
 const RULE: &str = "manifests";
 
@@ -12,10 +12,10 @@ const INHERITED: &[&str] = &["version", "edition", "rust-version", "license", "a
 pub(super) fn check_workspace(root: &Path) -> anyhow::Result<Vec<Violation>> {
     let mut paths = vec!["tests/Cargo.toml".to_owned(), "xtask/Cargo.toml".to_owned()];
     for entry in std::fs::read_dir(root.join("crates"))? {
-        paths.push(format!(
-            "crates/{}/Cargo.toml",
-            entry?.file_name().to_string_lossy()
-        ));
+        let folder = format!("crates/{}", entry?.file_name().to_string_lossy());
+        if folder != RIVALS {
+            paths.push(format!("{folder}/Cargo.toml"));
+        }
     }
     let mut found = Vec::new();
     for path in paths.iter().filter(|path| root.join(path).exists()) {
@@ -27,9 +27,7 @@ pub(super) fn check_workspace(root: &Path) -> anyhow::Result<Vec<Violation>> {
 fn check(path: &str, text: &str) -> Vec<Violation> {
     let entries = entries(text);
     let has = |section: &str, key: &str, value: &str| {
-        entries
-            .iter()
-            .any(|entry| entry.section == section && entry.key == key && entry.value == value)
+        entries.iter().any(|entry| entry.section == section && entry.key == key && entry.value == value)
     };
     let mut found = Vec::new();
     let mut say = |message: String| found.push(Violation::file(path, RULE, message));
@@ -43,41 +41,28 @@ fn check(path: &str, text: &str) -> Vec<Violation> {
         say("says `[lints] workspace = true`".to_owned());
     }
     let published = path.starts_with("crates/");
-    if published
-        && !entries
-            .iter()
-            .any(|entry| entry.section == "package" && entry.key == "description")
-    {
+    if published && !entries.iter().any(|entry| entry.section == "package" && entry.key == "description") {
         say("describes its package".to_owned());
     }
     if !published && !has("package", "publish", "false") {
         say("says `publish = false`".to_owned());
     }
     if path == "crates/green-core/Cargo.toml" && !has("package", "links", "\"green-core\"") {
-        say(
-            "says `links = \"green-core\"`: two cores would be two hubs on one OS thread"
-                .to_owned(),
-        );
+        say("says `links = \"green-core\"`: two cores would be two hubs on one OS thread".to_owned());
     }
     for entry in &entries {
         // `[dependencies.libc]` is the long form of a dependency.
-        let long = entry
-            .section
-            .rsplit_once('.')
-            .is_some_and(|(section, _)| section.ends_with("dependencies"));
+        let long = entry.section.rsplit_once('.').is_some_and(|(section, _)| section.ends_with("dependencies"));
         let short = entry.section.ends_with("dependencies");
         // What has a path and no version, as green-tests, is never published.
         let local = entry.value.contains("path =") && !entry.value.contains("version =");
-        let shared =
-            local || entry.key.ends_with(".workspace") || entry.value.contains("workspace = true");
+        let shared = local || entry.key.ends_with(".workspace") || entry.value.contains("workspace = true");
         if published && ((short && !shared) || (long && entry.key == "version")) {
             found.push(Violation {
                 path: path.to_owned(),
                 line: entry.line,
                 rule: RULE,
-                message:
-                    "versions of dependencies stand in the root manifest alone: `workspace = true`"
-                        .to_owned(),
+                message: "versions of dependencies stand in the root manifest alone: `workspace = true`".to_owned(),
             });
         }
     }
@@ -97,18 +82,10 @@ fn entries(text: &str) -> Vec<Entry<'_>> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|line| line.strip_suffix(']'))
-        {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = name.trim_matches(['[', ']']);
         } else if let Some((key, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
-            found.push(Entry {
-                section,
-                key: key.trim(),
-                value: value.trim(),
-                line: index + 1,
-            });
+            found.push(Entry { section, key: key.trim(), value: value.trim(), line: index + 1 });
         }
     }
     found
@@ -130,11 +107,7 @@ mod tests {
     #[test]
     fn packages_inherit() {
         check_with("crates/green-net/Cargo.toml", "", &[]);
-        expect_lines(
-            check("crates/green-net/Cargo.toml", "[package]\n"),
-            &[0; 7],
-            "",
-        );
+        expect_lines(check("crates/green-net/Cargo.toml", "[package]\n"), &[0; 7], "");
         check_with("crates/green-core/Cargo.toml", "", &[0]);
         check_with("tests/Cargo.toml", "", &[0]);
         check_with("tests/Cargo.toml", "[package]\npublish = false\n", &[]);
@@ -143,17 +116,9 @@ mod tests {
     #[test]
     fn versions_stand_at_the_root() {
         let path = "crates/green-net/Cargo.toml";
-        check_with(
-            path,
-            "[dependencies]\nlibc.workspace = true\nmio = { workspace = true }\n",
-            &[],
-        );
+        check_with(path, "[dependencies]\nlibc.workspace = true\nmio = { workspace = true }\n", &[]);
         check_with(path, "[dependencies]\nlibc = \"1\"\n", &[12]);
-        check_with(
-            path,
-            "[target.'cfg(unix)'.dependencies]\nlibc = { version = \"1\" }\n",
-            &[12],
-        );
+        check_with(path, "[target.'cfg(unix)'.dependencies]\nlibc = { version = \"1\" }\n", &[12]);
         check_with(path, "[dependencies.libc]\nversion = \"1\"\n", &[12]);
     }
 }

@@ -40,33 +40,18 @@ struct Violation {
 impl Violation {
     /// A violation at a line's index.
     fn at(source: &Source, line: usize, rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            path: source.path.clone(),
-            line: line + 1,
-            rule,
-            message: message.into(),
-        }
+        Self { path: source.path.clone(), line: line + 1, rule, message: message.into() }
     }
 
     /// A violation by a file as a whole.
     fn file(path: &str, rule: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line: 0,
-            rule,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line: 0, rule, message: message.into() }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            rule,
-            message,
-        } = self;
+        let Self { path, line, rule, message } = self;
         match line {
             0 => write!(f, "{path}: {message} [{rule}]"),
             _ => write!(f, "{path}:{line}: {message} [{rule}]"),
@@ -89,16 +74,8 @@ impl Report {
     }
 
     pub(crate) fn summary(&self) -> String {
-        let Self {
-            files,
-            violations,
-            warnings,
-        } = self;
-        format!(
-            "{files} files, {} violations, {} near their budget",
-            violations.len(),
-            warnings.len()
-        )
+        let Self { files, violations, warnings } = self;
+        format!("{files} files, {} violations, {} near their budget", violations.len(), warnings.len())
     }
 }
 
@@ -147,11 +124,7 @@ pub(crate) fn report() -> anyhow::Result<Report> {
     violations.extend(book::check_workspace(root)?);
     violations.sort();
     warnings.sort();
-    Ok(Report {
-        files: sources.len(),
-        violations,
-        warnings,
-    })
+    Ok(Report { files: sources.len(), violations, warnings })
 }
 
 /// Reads all our Rust files.
@@ -165,26 +138,26 @@ fn sources(root: &Path) -> anyhow::Result<Vec<Source>> {
     Ok(found)
 }
 
+/// The programs that green is measured against: they stand outside the workspace and are written in their
+/// runtimes' own ways.
+const RIVALS: &str = "crates/green-bench";
+
 /// Returns the paths, from the root, of the files with an extension under `folder`, in order. Hidden folders
 /// and build outputs are left out.
 fn files(root: &Path, folder: &str, extension: &str) -> anyhow::Result<Vec<String>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(root.join(&folder))
-            .with_context(|| format!("cannot read {folder}"))?;
+        let entries = std::fs::read_dir(root.join(&folder)).with_context(|| format!("cannot read {folder}"))?;
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{folder}/{name}");
-            if name.starts_with('.') || name == "target" {
+            if name.starts_with('.') || name == "target" || path == RIVALS {
                 continue;
             } else if entry.file_type()?.is_dir() {
                 folders.push(path);
-            } else if Path::new(&name)
-                .extension()
-                .is_some_and(|found| found == extension)
-            {
+            } else if Path::new(&name).extension().is_some_and(|found| found == extension) {
                 found.push(path);
             }
         }
@@ -207,16 +180,8 @@ fn matches_any(path: &str, patterns: &[&str]) -> bool {
             None => (*pattern, false),
         };
         let wanted: Vec<&str> = wanted.split('/').collect();
-        let length_fits = if folder {
-            parts.len() > wanted.len()
-        } else {
-            parts.len() == wanted.len()
-        };
-        length_fits
-            && wanted
-                .iter()
-                .zip(&parts)
-                .all(|(wanted, part)| *wanted == "*" || wanted == part)
+        let length_fits = if folder { parts.len() > wanted.len() } else { parts.len() == wanted.len() };
+        length_fits && wanted.iter().zip(&parts).all(|(wanted, part)| *wanted == "*" || wanted == part)
     })
 }
 
@@ -245,10 +210,6 @@ mod tests {
     #[test]
     fn the_workspace_is_found() {
         let sources = sources(crate::root()).unwrap();
-        assert!(
-            sources
-                .iter()
-                .any(|source| source.path == "xtask/src/tidy/mod.rs")
-        );
+        assert!(sources.iter().any(|source| source.path == "xtask/src/tidy/mod.rs"));
     }
 }

@@ -6,9 +6,7 @@ use super::source::Source;
 const RULE: &str = "names";
 
 /// Names of files and folders that gather what belongs nowhere.
-const FILES: &[&str] = &[
-    "util", "utils", "common", "helper", "helpers", "misc", "manager", "stuff",
-];
+const FILES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager", "stuff"];
 
 /// Words that no name of ours contains, and what to say instead.
 const WORDS: &[(&str, &str)] = &[
@@ -24,60 +22,26 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 /// The words before a name that declare it.
-const DECLARING: &[&str] = &[
-    "fn",
-    "struct",
-    "enum",
-    "union",
-    "trait",
-    "type",
-    "mod",
-    "const",
-    "static",
-    "let",
-    "mut",
-    "macro_rules",
-];
+const DECLARING: &[&str] =
+    &["fn", "struct", "enum", "union", "trait", "type", "mod", "const", "static", "let", "mut", "macro_rules"];
 
 pub(super) fn check(source: &Source) -> Vec<Violation> {
     let mut found = Vec::new();
     for part in source.path.split('/') {
         let stem = part.strip_suffix(".rs").unwrap_or(part);
         if FILES.contains(&stem) {
-            found.push(Violation::file(
-                &source.path,
-                RULE,
-                format!("no file or folder is called `{stem}`"),
-            ));
+            found.push(Violation::file(&source.path, RULE, format!("no file or folder is called `{stem}`")));
         }
     }
-    for (index, token) in source
-        .tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| token.is_word())
-    {
-        let before = if index == 0 {
-            ""
-        } else {
-            source.text(index - 1)
-        };
-        let before = if before == "!" && index > 1 {
-            source.text(index - 2)
-        } else {
-            before
-        };
+    for (index, token) in source.tokens.iter().enumerate().filter(|(_, token)| token.is_word()) {
+        let before = if index == 0 { "" } else { source.text(index - 1) };
+        let before = if before == "!" && index > 1 { source.text(index - 2) } else { before };
         let field = source.text(index + 1) == ":" && before != ":";
         if !DECLARING.contains(&before) && !field {
             continue;
         }
         if let Some(advice) = advice(&token.text) {
-            found.push(Violation::at(
-                source,
-                token.line,
-                RULE,
-                format!("`{}`: {advice}", token.text),
-            ));
+            found.push(Violation::at(source, token.line, RULE, format!("`{}`: {advice}", token.text)));
         }
     }
     found
@@ -86,10 +50,7 @@ pub(super) fn check(source: &Source) -> Vec<Violation> {
 /// Says what is wrong with an identifier, if anything is.
 fn advice(name: &str) -> Option<&'static str> {
     let words = words(name);
-    if let Some((_, advice)) = WORDS
-        .iter()
-        .find(|(word, _)| words.iter().any(|found| found == word))
-    {
+    if let Some((_, advice)) = WORDS.iter().find(|(word, _)| words.iter().any(|found| found == word)) {
         return Some(advice);
     }
     let last = words.last().map_or("", String::as_str);
@@ -142,11 +103,7 @@ mod tests {
             &[1, 2, 3, 4, 5],
         );
         check_at(path, "struct Fiber { executor: X }", &[1, 1]);
-        check_at(
-            path,
-            "fn double() {}\nstruct Index;\nfn implement() {}\nstruct Inner;\nfn ex() {}",
-            &[],
-        );
+        check_at(path, "fn double() {}\nstruct Index;\nfn implement() {}\nstruct Inner;\nfn ex() {}", &[]);
         check_at(path, "// A Manager\nother::Manager::new();", &[]);
     }
 

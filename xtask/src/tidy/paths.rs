@@ -26,9 +26,7 @@ impl Path {
     /// Returns whether the path begins with the parts of `prefix`, written with `::`.
     pub(crate) fn begins(&self, prefix: &str) -> bool {
         let mut parts = self.parts.iter();
-        prefix
-            .split("::")
-            .all(|part| parts.next().is_some_and(|found| found == part))
+        prefix.split("::").all(|part| parts.next().is_some_and(|found| found == part))
     }
 }
 
@@ -38,17 +36,10 @@ pub(crate) fn imports(source: &Source) -> Vec<Import> {
     for at in uses(source) {
         let public = at > 0 && source.text(at - 1) == "pub";
         let line = source.tokens[at].line;
-        let end = (at..source.tokens.len())
-            .find(|&i| source.text(i) == ";")
-            .unwrap_or(source.tokens.len());
+        let end = (at..source.tokens.len()).find(|&i| source.text(i) == ";").unwrap_or(source.tokens.len());
         let mut leaves = Vec::new();
         flatten(&source.tokens[at + 1..end], &[], &mut leaves);
-        let import = |(path, alias)| Import {
-            path,
-            alias,
-            public,
-            line,
-        };
+        let import = |(path, alias)| Import { path, alias, public, line };
         found.extend(leaves.into_iter().map(import));
     }
     found
@@ -64,10 +55,7 @@ pub(crate) fn paths(source: &Source) -> Vec<Path> {
         if absolute {
         } else if modules.contains(first) {
             parts.insert(0, "self".to_owned());
-        } else if let Some(import) = imports
-            .iter()
-            .find(|import| import.alias == first && import.path.len() > 1)
-        {
+        } else if let Some(import) = imports.iter().find(|import| import.alias == first && import.path.len() > 1) {
             parts.splice(0..1, import.path.iter().cloned());
         }
         parts
@@ -79,19 +67,14 @@ pub(crate) fn paths(source: &Source) -> Vec<Path> {
         if parts.len() > 1 && modules.contains(parts[0].as_str()) {
             parts.insert(0, "self".to_owned());
         }
-        found.push(Path {
-            parts,
-            line: import.line,
-        });
+        found.push(Path { parts, line: import.line });
     }
 
     let mut at = 0;
     let uses = uses(source);
     while at < source.tokens.len() {
         if uses.contains(&at) {
-            at = (at..source.tokens.len())
-                .find(|&i| source.text(i) == ";")
-                .unwrap_or(source.tokens.len());
+            at = (at..source.tokens.len()).find(|&i| source.text(i) == ";").unwrap_or(source.tokens.len());
             continue;
         }
         let start = at;
@@ -109,10 +92,7 @@ pub(crate) fn paths(source: &Source) -> Vec<Path> {
             at += 2;
         }
         if !after_dot {
-            found.push(Path {
-                parts: resolve(parts, absolute),
-                line: source.tokens[start].line,
-            });
+            found.push(Path { parts: resolve(parts, absolute), line: source.tokens[start].line });
         }
     }
     found
@@ -120,9 +100,7 @@ pub(crate) fn paths(source: &Source) -> Vec<Path> {
 
 /// Returns the indices of the `use` that begin an import, not those of `impl Trait + use<'a>`.
 fn uses(source: &Source) -> Vec<usize> {
-    (0..source.tokens.len())
-        .filter(|&i| source.text(i) == "use" && source.text(i + 1) != "<")
-        .collect()
+    (0..source.tokens.len()).filter(|&i| source.text(i) == "use" && source.text(i + 1) != "<").collect()
 }
 
 /// Collects the leaves of a use tree.
@@ -171,14 +149,9 @@ mod tests {
 
     fn check_imports(text: &str, expected: &[(&str, &str)]) {
         let found = imports(&Source::new("crates/green-core/src/x.rs", text));
-        let found: Vec<(String, &str)> = found
-            .iter()
-            .map(|import| (import.path.join("::"), import.alias.as_str()))
-            .collect();
-        let expected: Vec<(String, &str)> = expected
-            .iter()
-            .map(|(path, alias)| ((*path).to_owned(), *alias))
-            .collect();
+        let found: Vec<(String, &str)> =
+            found.iter().map(|import| (import.path.join("::"), import.alias.as_str())).collect();
+        let expected: Vec<(String, &str)> = expected.iter().map(|(path, alias)| ((*path).to_owned(), *alias)).collect();
         assert_eq!(found, expected, "{text}");
     }
 
@@ -188,17 +161,9 @@ mod tests {
         check_imports("use a;", &[("a", "a")]);
         check_imports(
             "pub(crate) use a::{b, c::{self, d}, e as f};",
-            &[
-                ("a::b", "b"),
-                ("a::c", "c"),
-                ("a::c::d", "d"),
-                ("a::e", "f"),
-            ],
+            &[("a::b", "b"), ("a::c", "c"), ("a::c::d", "d"), ("a::e", "f")],
         );
-        check_imports(
-            "use ::std::io::*;\nuse a::{b,\n c,\n};",
-            &[("std::io::*", "*"), ("a::b", "b"), ("a::c", "c")],
-        );
+        check_imports("use ::std::io::*;\nuse a::{b,\n c,\n};", &[("std::io::*", "*"), ("a::b", "b"), ("a::c", "c")]);
         check_imports("fn f() -> impl X + use<'_> {}", &[]);
     }
 
@@ -206,35 +171,17 @@ mod tests {
         let found = paths(&Source::new("crates/green-core/src/x.rs", text));
         let found: Vec<String> = found.iter().map(|path| path.parts.join("::")).collect();
         for path in expected {
-            assert!(
-                found.contains(&(*path).to_owned()),
-                "{path} is not in {found:?}"
-            );
+            assert!(found.contains(&(*path).to_owned()), "{path} is not in {found:?}");
         }
     }
 
     #[test]
     fn paths_are_made_whole() {
-        check_paths(
-            "use std::thread;\nfn f() { thread::sleep(x) }",
-            &["std::thread", "std::thread::sleep"],
-        );
-        check_paths(
-            "use std::thread::sleep;\nfn f() { sleep(x) }",
-            &["std::thread::sleep"],
-        );
-        check_paths(
-            "use crate::context;\nfn f() { context::switch() }",
-            &["crate::context::switch"],
-        );
-        check_paths(
-            "mod context;\nfn f() { context::switch() }",
-            &["self::context::switch"],
-        );
+        check_paths("use std::thread;\nfn f() { thread::sleep(x) }", &["std::thread", "std::thread::sleep"]);
+        check_paths("use std::thread::sleep;\nfn f() { sleep(x) }", &["std::thread::sleep"]);
+        check_paths("use crate::context;\nfn f() { context::switch() }", &["crate::context::switch"]);
+        check_paths("mod context;\nfn f() { context::switch() }", &["self::context::switch"]);
         check_paths("fn f() { ::context::x(); }", &["context::x"]);
-        check_paths(
-            "fn f() { context::Context::new() }",
-            &["context::Context::new"],
-        );
+        check_paths("fn f() { context::Context::new() }", &["context::Context::new"]);
     }
 }

@@ -70,8 +70,7 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn is_word(&self) -> bool {
-        self.text
-            .starts_with(|c: char| c.is_alphabetic() || c == '_')
+        self.text.starts_with(|c: char| c.is_alphabetic() || c == '_')
     }
 }
 
@@ -112,18 +111,10 @@ impl Source {
                 } else {
                     (attribute.line, item_end(&tokens, attribute.tokens.1))
                 };
-                lines[first..=last]
-                    .iter_mut()
-                    .for_each(|line| line.test = true);
+                lines[first..=last].iter_mut().for_each(|line| line.test = true);
             }
         }
-        Self {
-            path: path.to_owned(),
-            place: Place::of(path),
-            lines,
-            tokens,
-            attributes,
-        }
+        Self { path: path.to_owned(), place: Place::of(path), lines, tokens, attributes }
     }
 
     /// Returns whether the line is test code, by its file or by its item.
@@ -134,19 +125,12 @@ impl Source {
     /// Returns the identifiers that the file declares as modules.
     pub(crate) fn modules(&self) -> HashSet<&str> {
         let pairs = self.tokens.windows(2);
-        pairs
-            .filter(|pair| pair[0].text == "mod" && pair[1].is_word())
-            .map(|pair| pair[1].text.as_str())
-            .collect()
+        pairs.filter(|pair| pair[0].text == "mod" && pair[1].is_word()).map(|pair| pair[1].text.as_str()).collect()
     }
 
     /// Returns the index of the first token behind the attributes that begin at `token`.
     pub(crate) fn behind_attributes(&self, mut token: usize) -> usize {
-        while let Some(attribute) = self
-            .attributes
-            .iter()
-            .find(|attribute| attribute.tokens.0 == token)
-        {
+        while let Some(attribute) = self.attributes.iter().find(|attribute| attribute.tokens.0 == token) {
             token = attribute.tokens.1;
         }
         token
@@ -154,9 +138,7 @@ impl Source {
 
     /// Returns the text of the token at `index`, or nothing past the end.
     pub(crate) fn text(&self, index: usize) -> &str {
-        self.tokens
-            .get(index)
-            .map_or("", |token| token.text.as_str())
+        self.tokens.get(index).map_or("", |token| token.text.as_str())
     }
 }
 
@@ -170,11 +152,7 @@ struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     fn new(text: &'a str) -> Self {
-        Self {
-            rest: text,
-            before: '\n',
-            lines: vec![Line::default()],
-        }
+        Self { rest: text, before: '\n', lines: vec![Line::default()] }
     }
 
     fn lines(mut self) -> Vec<Line> {
@@ -212,9 +190,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn line(&mut self) -> &mut Line {
-        self.lines
-            .last_mut()
-            .expect("there is a line from the start")
+        self.lines.last_mut().expect("there is a line from the start")
     }
 }
 
@@ -253,10 +229,7 @@ fn literal_end(text: &str, before: char) -> Option<usize> {
     let prefix = if in_word {
         0
     } else {
-        ["br", "cr", "b", "c", "r"]
-            .iter()
-            .find(|p| text.starts_with(**p))
-            .map_or(0, |p| p.len())
+        ["br", "cr", "b", "c", "r"].iter().find(|p| text.starts_with(**p)).map_or(0, |p| p.len())
     };
     let body = &text[prefix..];
     if text[..prefix].ends_with('r') {
@@ -265,11 +238,7 @@ fn literal_end(text: &str, before: char) -> Option<usize> {
         body[hashes..].strip_prefix('"')?;
         let close = format!("\"{}", "#".repeat(hashes));
         let start = prefix + hashes + 1;
-        return Some(
-            text[start..]
-                .find(&close)
-                .map_or(text.len(), |at| start + at + close.len()),
-        );
+        return Some(text[start..].find(&close).map_or(text.len(), |at| start + at + close.len()));
     }
     let quote = body.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let mut inside = body[1..].char_indices();
@@ -305,10 +274,7 @@ fn tokens(lines: &[Line]) -> Vec<Token> {
                 c.len_utf8()
             };
             if c != '"' {
-                tokens.push(Token {
-                    text: rest[..length].to_owned(),
-                    line,
-                });
+                tokens.push(Token { text: rest[..length].to_owned(), line });
             }
             rest = rest[length..].trim_start();
         }
@@ -317,11 +283,7 @@ fn tokens(lines: &[Line]) -> Vec<Token> {
 }
 
 fn attributes(tokens: &[Token]) -> Vec<Attribute> {
-    let text = |index: usize| {
-        tokens
-            .get(index)
-            .map_or("", |token: &Token| token.text.as_str())
-    };
+    let text = |index: usize| tokens.get(index).map_or("", |token: &Token| token.text.as_str());
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
@@ -378,21 +340,13 @@ fn item_end(tokens: &[Token], token: usize) -> usize {
 fn mark_attributes(lines: &mut [Line], tokens: &[Token], attributes: &[Attribute]) {
     let mut outside = HashSet::new();
     for (index, token) in tokens.iter().enumerate() {
-        if !attributes
-            .iter()
-            .any(|attribute| (attribute.tokens.0..attribute.tokens.1).contains(&index))
-        {
+        if !attributes.iter().any(|attribute| (attribute.tokens.0..attribute.tokens.1).contains(&index)) {
             outside.insert(token.line);
         }
     }
     for attribute in attributes {
         let last = tokens[attribute.tokens.1 - 1].line;
-        for (index, line) in lines
-            .iter_mut()
-            .enumerate()
-            .take(last + 1)
-            .skip(attribute.line)
-        {
+        for (index, line) in lines.iter_mut().enumerate().take(last + 1).skip(attribute.line) {
             line.attribute = !outside.contains(&index);
         }
     }
@@ -400,9 +354,7 @@ fn mark_attributes(lines: &mut [Line], tokens: &[Token], attributes: &[Attribute
 
 /// Returns whether the words are those of `cfg(test)`, `cfg(all(test, …))` and the like.
 fn is_test_cfg(words: &[String]) -> bool {
-    let at = words
-        .iter()
-        .position(|word| word == "test" || word == "doctest");
+    let at = words.iter().position(|word| word == "test" || word == "doctest");
     words.first().is_some_and(|word| word == "cfg") && at.is_some_and(|at| words[at - 1] != "not")
 }
 
@@ -414,67 +366,41 @@ mod tests {
         let source = Source::new("crates/green-core/src/x.rs", text);
         let found: Vec<&str> = source.lines.iter().map(|line| line.code.trim()).collect();
         assert_eq!(found, code, "{text}");
-        let found: Vec<&str> = source
-            .lines
-            .iter()
-            .map(|line| line.comment.trim())
-            .collect();
+        let found: Vec<&str> = source.lines.iter().map(|line| line.comment.trim()).collect();
         assert_eq!(found, comments, "{text}");
     }
 
     #[test]
     fn comments_are_taken_apart_and_literals_emptied() {
         check("let a = 1; // one", &["let a = 1;"], &["// one"]);
-        check(
-            "/* a /* b */\nc */ d",
-            &["", "d"],
-            &["/* a /* b */", "c */"],
-        );
+        check("/* a /* b */\nc */ d", &["", "d"], &["/* a /* b */", "c */"]);
         check("\"// no \\\" comment\" // yes", &["\"\""], &["// yes"]);
         check("r#\"a \" // b\"#; // c", &["\"\";"], &["// c"]);
         check("br\"\\\"; x", &["\"\"; x"], &[""]);
         check("'\"'; '\\''; b'x'; x", &["\"\"; \"\"; \"\"; x"], &[""]);
-        check(
-            "fn f<'a>(x: &'a str) {} // y",
-            &["fn f<'a>(x: &'a str) {}"],
-            &["// y"],
-        );
+        check("fn f<'a>(x: &'a str) {} // y", &["fn f<'a>(x: &'a str) {}"], &["// y"]);
         check("r#type; var\"\"", &["r#type; var\"\""], &[""]);
         check("\"a\nb\" + c", &["\"\"", "+ c"], &["", ""]);
     }
 
     fn check_tests(path: &str, text: &str, expected: &[bool]) {
         let source = Source::new(path, text);
-        let found: Vec<bool> = (0..source.lines.len())
-            .map(|line| source.is_test(line))
-            .collect();
+        let found: Vec<bool> = (0..source.lines.len()).map(|line| source.is_test(line)).collect();
         assert_eq!(found, expected, "{text}");
     }
 
     #[test]
     fn test_items_are_marked_to_their_end() {
         let path = "crates/green-core/src/x.rs";
-        check_tests(
-            path,
-            "#[cfg(test)]\nmod tests {\n  fn f() {}\n}\nfn g() {}",
-            &[true, true, true, true, false],
-        );
-        check_tests(
-            path,
-            "#[cfg(test)]\nmod tests;\nfn g() {}",
-            &[true, true, false],
-        );
+        check_tests(path, "#[cfg(test)]\nmod tests {\n  fn f() {}\n}\nfn g() {}", &[true, true, true, true, false]);
+        check_tests(path, "#[cfg(test)]\nmod tests;\nfn g() {}", &[true, true, false]);
         check_tests(
             path,
             "#[cfg(all(test, loom))]\n#[expect(\n x)]\nmod a {\n}\n",
             &[true, true, true, true, true, false],
         );
         check_tests(path, "#[cfg(not(test))]\nfn f() {}", &[false, false]);
-        check_tests(
-            path,
-            "#[cfg(test)]\nfn f(a: [u8; 4]) {\n}\nfn g() {}",
-            &[true, true, true, false],
-        );
+        check_tests(path, "#[cfg(test)]\nfn f(a: [u8; 4]) {\n}\nfn g() {}", &[true, true, true, false]);
         check_tests(path, "#![cfg(test)]\nfn g() {}", &[true, true]);
         check_tests("crates/green-core/src/hub/tests.rs", "fn g() {}", &[true]);
         check_tests("tests/parity/main.rs", "fn g() {}", &[true]);

@@ -38,65 +38,36 @@ const ALLOWED: &[&str] = &[
 pub(super) fn check(source: &Source) -> Vec<Violation> {
     let mut found = Vec::new();
     let allowed = source.place == Place::Integration || matches_any(&source.path, ALLOWED);
-    for (index, token) in source
-        .tokens
-        .iter()
-        .enumerate()
-        .filter(|(_, token)| token.text == "unsafe")
-    {
+    for (index, token) in source.tokens.iter().enumerate().filter(|(_, token)| token.text == "unsafe") {
         let line = token.line;
         let say = |message: &str| Violation::at(source, line, RULE, message);
         if is_pointer_type(source, index) {
             continue;
         }
         if !allowed {
-            found.push(say(
-                "unsafe code outside the places that may have it (STYLE §5)",
-            ));
+            found.push(say("unsafe code outside the places that may have it (STYLE §5)"));
         }
         let argued = match source.text(index + 1) {
             // The trait documents what its methods ask for.
             "fn" | "extern" if in_trait_impl(source, index) => true,
-            "fn" | "trait" | "extern" => {
-                above(source, line, "# Safety") || above(source, line, "SAFETY:")
-            }
+            "fn" | "trait" | "extern" => above(source, line, "# Safety") || above(source, line, "SAFETY:"),
             _ => above(source, line, "SAFETY:"),
         };
         if !argued {
-            found.push(say(
-                "no `// SAFETY:` above (or `# Safety` in the documentation of a declaration)",
-            ));
+            found.push(say("no `// SAFETY:` above (or `# Safety` in the documentation of a declaration)"));
         }
     }
     for attribute in attributes_about_unsafe(source) {
         let line = attribute.line;
-        let next = source.text(skip_visibility(
-            source,
-            source.behind_attributes(attribute.tokens.1),
-        ));
+        let next = source.text(skip_visibility(source, source.behind_attributes(attribute.tokens.1)));
         if attribute.words[0] != "expect" {
-            found.push(Violation::at(
-                source,
-                line,
-                RULE,
-                "silence unsafe_code by #[expect(…, reason)], on a `mod`",
-            ));
+            found.push(Violation::at(source, line, RULE, "silence unsafe_code by #[expect(…, reason)], on a `mod`"));
         } else if source.place == Place::Integration {
             // A test is small enough to open where it likes.
         } else if !attribute.inner && next != "mod" {
-            found.push(Violation::at(
-                source,
-                line,
-                RULE,
-                "open a whole module to unsafe code, on its `mod` line",
-            ));
+            found.push(Violation::at(source, line, RULE, "open a whole module to unsafe code, on its `mod` line"));
         } else if attribute.inner {
-            found.push(Violation::at(
-                source,
-                line,
-                RULE,
-                "open a module to unsafe code on its `mod` line, not inside",
-            ));
+            found.push(Violation::at(source, line, RULE, "open a module to unsafe code on its `mod` line, not inside"));
         }
     }
     found
@@ -104,10 +75,7 @@ pub(super) fn check(source: &Source) -> Vec<Violation> {
 
 /// Returns the attributes that speak of the lint `unsafe_code`.
 fn attributes_about_unsafe(source: &Source) -> impl Iterator<Item = &super::source::Attribute> {
-    source
-        .attributes
-        .iter()
-        .filter(|attribute| attribute.words.iter().any(|word| word == "unsafe_code"))
+    source.attributes.iter().filter(|attribute| attribute.words.iter().any(|word| word == "unsafe_code"))
 }
 
 fn skip_visibility(source: &Source, at: usize) -> usize {
@@ -139,15 +107,10 @@ fn in_trait_impl(source: &Source, index: usize) -> bool {
         }
         depth < 0
     });
-    let header: Vec<&str> = tokens
-        .map(|token| token.text.as_str())
-        .take_while(|text| !matches!(*text, ";" | "{" | "}"))
-        .collect();
+    let header: Vec<&str> =
+        tokens.map(|token| token.text.as_str()).take_while(|text| !matches!(*text, ";" | "{" | "}")).collect();
     // In `impl<F: for<'a> Fn(&'a u8)> X<F>` the `for` is another one, with a `<` behind it: before it, in reverse.
-    let names_trait = header
-        .iter()
-        .enumerate()
-        .any(|(at, text)| *text == "for" && at > 0 && header[at - 1] != "<");
+    let names_trait = header.iter().enumerate().any(|(at, text)| *text == "for" && at > 0 && header[at - 1] != "<");
     open.is_some() && header.contains(&"impl") && names_trait
 }
 
@@ -199,48 +162,20 @@ mod tests {
         check_at(path, "// SAFETY: I2.\nlet a =\n    unsafe { x() };", &[]);
         check_at(path, "// SAFETY: I2.\nlet a = 1;\nunsafe { x() };", &[3]);
         check_at(path, "unsafe impl Send for X {}", &[1]);
-        check_at(
-            path,
-            "/// Does.\n///\n/// # Safety\n///\n/// Be good.\n#[inline]\npub unsafe fn x() {}",
-            &[],
-        );
+        check_at(path, "/// Does.\n///\n/// # Safety\n///\n/// Be good.\n#[inline]\npub unsafe fn x() {}", &[]);
         check_at(path, "/// Does.\npub unsafe fn x() {}", &[2]);
-        check_at(
-            path,
-            "type F = unsafe extern \"C\" fn(u8);\ntype G = unsafe fn();",
-            &[],
-        );
+        check_at(path, "type F = unsafe extern \"C\" fn(u8);\ntype G = unsafe fn();", &[]);
         check_at(path, "// unsafe { }\nlet a = \"unsafe {\";", &[]);
     }
 
     #[test]
     fn lints_are_silenced_on_a_mod_line() {
         let path = "crates/green-core/src/lib.rs";
-        check_at(
-            path,
-            "#[expect(unsafe_code, reason = \"x\")]\npub(crate) mod context;",
-            &[],
-        );
-        check_at(
-            path,
-            "#[expect(unsafe_code, reason = \"x\")]\n#[cfg(unix)]\nmod context;",
-            &[],
-        );
-        check_at(
-            path,
-            "#[allow(unsafe_code, reason = \"x\")]\nmod context;",
-            &[1],
-        );
-        check_at(
-            path,
-            "#[expect(unsafe_code, reason = \"x\")]\nfn f() {}",
-            &[1],
-        );
+        check_at(path, "#[expect(unsafe_code, reason = \"x\")]\npub(crate) mod context;", &[]);
+        check_at(path, "#[expect(unsafe_code, reason = \"x\")]\n#[cfg(unix)]\nmod context;", &[]);
+        check_at(path, "#[allow(unsafe_code, reason = \"x\")]\nmod context;", &[1]);
+        check_at(path, "#[expect(unsafe_code, reason = \"x\")]\nfn f() {}", &[1]);
         check_at(path, "#![expect(unsafe_code, reason = \"x\")]", &[1]);
-        check_at(
-            "tests/isolated/main.rs",
-            "#![expect(unsafe_code, reason = \"x\")]",
-            &[],
-        );
+        check_at("tests/isolated/main.rs", "#![expect(unsafe_code, reason = \"x\")]", &[]);
     }
 }

@@ -7,28 +7,19 @@ const RULE: &str = "words";
 
 pub(super) fn check(source: &Source) -> Vec<Violation> {
     let mut found = Vec::new();
-    let mut say =
-        |line: usize, message: &str| found.push(Violation::at(source, line, RULE, message));
+    let mut say = |line: usize, message: &str| found.push(Violation::at(source, line, RULE, message));
 
-    let first = source
-        .lines
-        .iter()
-        .position(|line| line.has_code() || !line.comment.is_empty());
+    let first = source.lines.iter().position(|line| line.has_code() || !line.comment.is_empty());
     let documented = first.is_some_and(|line| {
         let Line { comment, .. } = &source.lines[line];
         // What `include!` brings into a test has no module of its own to document.
-        let plain = comment
-            .strip_prefix("//")
-            .filter(|_| source.place == Place::Integration);
+        let plain = comment.strip_prefix("//").filter(|_| source.place == Place::Integration);
         let text = comment.strip_prefix("//!").or(plain);
         text.is_some_and(|text| !text.trim().is_empty()) && !source.lines[line].has_code()
     });
     // The declaration `mod tests;` says all that there is to say about a file of unit tests.
     if !documented && source.place != Place::UnitTest {
-        say(
-            first.unwrap_or(0),
-            "a file begins with `//!` and a sentence that says what it is",
-        );
+        say(first.unwrap_or(0), "a file begins with `//!` and a sentence that says what it is");
     }
 
     for (index, line) in source.lines.iter().enumerate() {
@@ -38,15 +29,9 @@ pub(super) fn check(source: &Source) -> Vec<Violation> {
             }
         }
         let ruled = line.comment.trim_start_matches(['/', '!', ' ']);
-        if ["----", "====", "****", "####", "~~~~"]
-            .iter()
-            .any(|rule| ruled.starts_with(rule))
-            && !is_doc(&line.comment)
+        if ["----", "====", "****", "####", "~~~~"].iter().any(|rule| ruled.starts_with(rule)) && !is_doc(&line.comment)
         {
-            say(
-                index,
-                "sections are marked by files and modules, not by ruled lines",
-            );
+            say(index, "sections are marked by files and modules, not by ruled lines");
         }
     }
 
@@ -57,20 +42,14 @@ pub(super) fn check(source: &Source) -> Vec<Violation> {
         }
         let unwraps = token.text == "." && text(1) == "unwrap" && text(2) == "(" && text(3) == ")";
         if unwraps && source.place == Place::Library && !source.is_test(token.line) {
-            say(
-                token.line,
-                "no `unwrap` outside tests: `expect` states the invariant",
-            );
+            say(token.line, "no `unwrap` outside tests: `expect` states the invariant");
         }
     }
 
     for import in paths::imports(source) {
         let of_std = ["std", "core", "alloc"].contains(&import.path[0].as_str());
         if import.public && import.alias == "*" && of_std {
-            say(
-                import.line,
-                "list re-exports of std by name: a glob admits new blocking calls",
-            );
+            say(import.line, "list re-exports of std by name: a glob admits new blocking calls");
         }
     }
     found
@@ -103,30 +82,18 @@ mod tests {
 
     fn check_body(text: &str, lines: &[usize]) {
         let lines: Vec<usize> = lines.iter().map(|line| line + 1).collect();
-        check_at(
-            "crates/green-core/src/x.rs",
-            &format!("//! A file.\n{text}"),
-            &lines,
-        );
+        check_at("crates/green-core/src/x.rs", &format!("//! A file.\n{text}"), &lines);
     }
 
     #[test]
     fn files_say_what_they_are() {
-        check_at(
-            "crates/green-core/src/x.rs",
-            "\n//! A file.\nfn f() {}",
-            &[],
-        );
+        check_at("crates/green-core/src/x.rs", "\n//! A file.\nfn f() {}", &[]);
         check_at("crates/green-core/src/x.rs", "fn f() {}", &[1]);
         check_at("crates/green-core/src/x.rs", "// A file.\n", &[1]);
         check_at("crates/green-core/src/x.rs", "//!\n//! A file.\n", &[1]);
         check_at("crates/green-core/src/x.rs", "", &[1]);
         check_at("crates/green-core/src/x/tests.rs", "fn f() {}", &[]);
-        check_at(
-            "crates/green-net/tests/included.rs",
-            "// What holds for both.",
-            &[],
-        );
+        check_at("crates/green-net/tests/included.rs", "// What holds for both.", &[]);
     }
 
     #[test]
@@ -147,9 +114,6 @@ mod tests {
         check_body("#[cfg(test)]\nmod tests { fn f() { b.unwrap() } }", &[]);
         check_body("pub use std::io::*;", &[1]);
         check_body("pub use std::{io::{self, *}, fs};", &[1]);
-        check_body(
-            "pub use green_net::*;\nuse std::io::*;\npub use std::io::Read;",
-            &[],
-        );
+        check_body("pub use green_net::*;\nuse std::io::*;\npub use std::io::Read;", &[]);
     }
 }

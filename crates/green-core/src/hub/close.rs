@@ -86,8 +86,8 @@ impl Hub {
             record.end_generation();
             record.node.abandon();
             record.slot.forget();
-            // The stack stays mapped for ever: somebody's scope may borrow from it (I8).
-            std::mem::forget(record.stack.take());
+            // A `Stack` that is dropped leaks its slot: it stays mapped for ever, for somebody may borrow from it (I8).
+            record.stack.set(None);
             if let Some(task) = record.task.take() {
                 task.abandon(Box::new(Abandoned));
                 task.complete();

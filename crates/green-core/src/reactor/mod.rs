@@ -65,14 +65,15 @@ impl Token {
 #[derive(Debug, Default)]
 struct Waiters {
     first: Option<Unparker>,
-    rest: Option<Box<Vec<Unparker>>>,
+    rest: Vec<Unparker>,
 }
 
 impl Waiters {
     fn push(&mut self, unparker: Unparker) {
-        match (&self.first, &mut self.rest) {
-            (None, None) => self.first = Some(unparker),
-            (_, rest) => rest.get_or_insert_default().push(unparker),
+        if self.first.is_none() && self.rest.is_empty() {
+            self.first = Some(unparker);
+        } else {
+            self.rest.push(unparker);
         }
     }
 
@@ -81,21 +82,17 @@ impl Waiters {
             std::ptr::eq(other.record(), unparker.record()) && other.generation() == unparker.generation()
         };
         self.first.take_if(|first| same(first));
-        if let Some(rest) = &mut self.rest {
-            rest.retain(|other| !same(other));
-        }
+        self.rest.retain(|other| !same(other));
     }
 
     fn drain_into(&mut self, woken: &mut Vec<Unparker>) {
         woken.extend(self.first.take());
-        if let Some(rest) = self.rest.take() {
-            woken.extend(*rest);
-        }
+        woken.append(&mut self.rest);
     }
 
     /// Returns true if a green thread that still exists waits here.
     fn is_live(&self) -> bool {
-        self.first.iter().chain(self.rest.iter().flat_map(|rest| rest.iter())).any(|waiter| waiter.live().is_some())
+        self.first.iter().chain(&self.rest).any(|waiter| waiter.live().is_some())
     }
 }
 
