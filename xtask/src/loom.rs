@@ -1,7 +1,7 @@
 //! `cargo xtask loom`: models of the protocols between OS threads, in every interleaving up to a bound.
 //!
 //! Models are unit tests of green-core under `#[cfg(all(test, loom))]`, in modules or functions whose name
-//! contains `loom`. The build has a target folder of its own, so that `--cfg loom` does not throw away the
+//! contains `loom`, and green-thread's test `loom_scope`. The build has a target folder of its own, so that `--cfg loom` does not throw away the
 //! usual one.
 
 use std::time::Duration;
@@ -48,11 +48,14 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
     let environment = [("RUSTFLAGS", format!("{flags} --cfg loom").trim().to_owned())];
     let folder = crate::root().join("target/loom");
     let folder = folder.to_string_lossy();
-    let build = ["--package", "green-core", "--lib", "--release", "--target-dir", &folder];
-    let binaries = suites::build(&build, &environment, progress)?;
+    let core = ["--package", "green-core", "--lib", "--release", "--target-dir", &folder];
+    let mut binaries = suites::build(&core, &environment, progress)?;
+    let scope = ["--package", "green-thread", "--test", "loom_scope", "--release", "--target-dir", &folder];
+    binaries.extend(suites::build(&scope, &environment, progress)?);
     let mut models: Vec<(&TestBinary, String)> = Vec::new();
     for binary in &binaries {
-        let names = binary.list()?.into_iter().filter(|name| name.contains(MARK));
+        let named = binary.name().contains(MARK);
+        let names = binary.list()?.into_iter().filter(|name| named || name.contains(MARK));
         models.extend(names.map(|name| (binary, name)));
     }
     if let Some(filter) = &args.filter {
