@@ -42,8 +42,11 @@ cargo xtask <task>                       what it does; how long it takes on two 
              stress spawn --seconds 60
   repeat   one test, many times, with load beside it if asked: the hunt for flakes; as long as it takes
              repeat unpark_before_park_is_kept --times 200 --load
-  bench    criterion benches, one operation each; a minute per group; nothing
-             bench switch     those whose name contains `switch`
+  bench    green, may, tokio, OS threads and a bare epoll loop, the same workloads side by side, in one table with
+           what must hold; 20 minutes, a group alone less; Linux, a machine with nothing else to do
+             bench yield echo --rounds 3 --json FILE
+             bench micro      criterion benches, one operation each; a minute per group
+             bench counts     instructions of single operations; valgrind
   ci       what CI runs: test, then loom with fewer preemptions; well under 40 minutes; nothing
 
 `cargo xtask <task> --help` lists every option.";
@@ -73,7 +76,7 @@ enum Task {
     Stress(stress::Args),
     /// Runs one test many times
     Repeat(repeat::Args),
-    /// Runs the criterion benches
+    /// Compares the speed and size of green and its rivals
     Bench(bench::Args),
     /// Runs what CI runs
     Ci,

@@ -15,14 +15,13 @@
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::time::Instant;
 
 use crate::current;
 use crate::kill;
 use crate::park::park_until;
-use crate::unpark::{Outcome, Unparker, WaitReason};
+use crate::unpark::{Outcome, Unparker, UnparkerCell, WaitReason};
 use crate::wait_queue::WaitQueue;
 
 const EMPTY: u32 = 0;
@@ -36,7 +35,7 @@ pub struct Identity {
     token: AtomicU32,
     kill_requested: AtomicBool,
     /// The way to the record, once the green thread has started.
-    started: OnceLock<Unparker>,
+    started: UnparkerCell,
     /// True once the green thread has ended; stored with `Release` after its result.
     done: AtomicBool,
     joiners: WaitQueue,
@@ -49,7 +48,7 @@ impl Identity {
             name,
             token: AtomicU32::new(EMPTY),
             kill_requested: AtomicBool::new(false),
-            started: OnceLock::new(),
+            started: UnparkerCell::empty(),
             done: AtomicBool::new(false),
             joiners: WaitQueue::new(),
         }
@@ -68,6 +67,9 @@ impl Identity {
 
     /// Waits for the end. A kill point: `Interrupted` means that something is to be delivered.
     pub(crate) fn wait_done(&self, deadline: Option<Instant>) -> Outcome {
+        if self.is_done() {
+            return Outcome::Unparked;
+        }
         loop {
             let outcome = self.joiners.wait_until(deadline, WaitReason::Join, || !self.is_done());
             if self.is_done() {
@@ -102,8 +104,7 @@ impl Identity {
     pub(crate) fn start(&self, unparker: Unparker) -> bool {
         // The starter sets `started`, then looks at `kill_requested`; the killer does it the other way round, and
         // the fences order the four accesses: one of the two sees the other.
-        let fresh = self.started.set(unparker).is_ok();
-        debug_assert!(fresh, "a green thread starts once");
+        self.started.set(unparker);
         fence(Ordering::SeqCst);
         !self.kill_requested.load(Ordering::Relaxed)
     }

@@ -10,11 +10,13 @@ use crate::unpark::{Outcome, Unparker, WaitReason};
 ///
 /// It may return [`Outcome::Unparked`] for a wake-up that was meant for an earlier wait, so call it in a loop around
 /// the condition. It never unwinds (I7).
+#[inline]
 pub fn park(reason: WaitReason) -> Outcome {
     current::hub().park_current(None, reason)
 }
 
 /// Suspends the running green thread as [`park`] does, until `deadline` at the latest.
+#[inline]
 pub fn park_until(deadline: Option<Instant>, reason: WaitReason) -> Outcome {
     current::hub().park_current(deadline, reason)
 }
@@ -26,6 +28,7 @@ pub fn park_until(deadline: Option<Instant>, reason: WaitReason) -> Outcome {
 /// ```
 /// green_core::park::yield_now();
 /// ```
+#[inline]
 pub fn yield_now() {
     let hub = current::hub();
     hub.yield_current();

@@ -64,6 +64,8 @@ fn least_registered(hub: &Hub, workers: &'static Workers) -> Place {
 pub(crate) fn send(shared: &'static Shared, unstarted: Unstarted) {
     match current::existing() {
         Some(hub) if std::ptr::eq(hub.shared(), shared) => hub.enqueue_shared(unstarted),
-        _ => shared.hand(unstarted),
+        _ => {
+            shared.hand(unstarted);
+        }
     }
 }

@@ -41,7 +41,12 @@ pub(crate) enum State {
 }
 
 /// One green thread, or one root, as its hub sees it.
+///
+/// What a yield touches comes first, in one cache line: with many green threads each of them is cold.
+#[repr(C, align(64))]
 pub(crate) struct Record {
+    /// The innermost suspended context of the green thread.
+    pub(crate) slot: Slot,
     shared: &'static Shared,
     generation: Cell<u64>,
     pub(crate) state: Cell<State>,
@@ -54,21 +59,22 @@ pub(crate) struct Record {
     pub(crate) is_root: Cell<bool>,
     /// True while thread-local destructors run: kills wait (I7).
     pub(crate) exiting: Cell<bool>,
-    pub(crate) shield: Cell<u32>,
     pub(crate) no_switch: Cell<u32>,
-    /// The innermost suspended context of the green thread.
-    pub(crate) slot: Slot,
-    pub(crate) stack: Cell<Option<Stack>>,
+    pub(crate) shield: Cell<u32>,
+    pub(crate) interrupts: Interrupts,
     /// The timer of the park in progress.
     pub(crate) timer: Cell<Option<TimerKey>>,
     pub(crate) node: Node,
-    pub(crate) interrupts: Interrupts,
     pub(crate) identity: Cell<Option<Arc<Identity>>>,
     /// What is told about the end of a started green thread; none for a root.
     pub(crate) task: Cell<Option<Arc<dyn Task>>>,
+    pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) greenlets: Cell<Option<Rc<ThreadGreenlets>>>,
     pub(crate) locals: Slots,
 }
+
+// A million of them are meant to be bearable.
+const _: () = assert!(size_of::<Record>() <= 192);
 
 impl Record {
     fn new(shared: &'static Shared) -> Self {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
-use crate::record::Record;
+use crate::record::{Record, State};
 use crate::spawn::unstarted::Unstarted;
 
 /// Hand-offs between two passes of the hub, at most (I11).
@@ -36,7 +36,7 @@ impl RunQueue {
         Self { queue: RefCell::new(VecDeque::new()), budget: Cell::new(BUDGET), refill: Cell::new(BUDGET) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&self, runnable: Runnable) {
         self.queue.borrow_mut().push_back(runnable);
     }
@@ -47,13 +47,29 @@ impl RunQueue {
         self.queue.borrow_mut().pop_front()
     }
 
-    #[inline]
+    /// Takes the next entry if it is a green thread to be resumed.
+    #[inline(always)]
+    pub(crate) fn pop_resumable(&self) -> Option<&'static Record> {
+        let mut queue = self.queue.borrow_mut();
+        let Some(Runnable::Resume(record)) = queue.front() else { return None };
+        let record = *record;
+        queue.pop_front();
+        (record.state.get() == State::Runnable).then_some(record)
+    }
+
+    /// Takes back what [`spend`](Self::spend) took, when nothing came of it.
+    #[inline(always)]
+    pub(crate) fn refund(&self) {
+        self.budget.set(self.budget.get() + 1);
+    }
+
+    #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.borrow().is_empty()
     }
 
     /// Spends one hand-off; returns false when the hub's own turn has come.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn spend(&self) -> bool {
         let left = self.budget.get();
         if left == 0 {

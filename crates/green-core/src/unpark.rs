@@ -1,6 +1,8 @@
 //! Waking a green thread from anywhere: the `Unparker`, and what a park is for and comes to.
 
 use std::fmt;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::current;
 use crate::hub::Hub;
@@ -106,7 +108,9 @@ impl Unparker {
     pub fn unpark(self) {
         match current::existing() {
             Some(hub) if hub.owns(self.record) => hub.unpark_local(self.record, self.generation),
-            _ => self.record.shared().send(Message::Unpark(self)),
+            _ => {
+                self.record.shared().send(Message::Unpark(self));
+            }
         }
     }
 
@@ -114,7 +118,9 @@ impl Unparker {
     pub(crate) fn kill(self) {
         match current::existing() {
             Some(hub) if hub.owns(self.record) => hub.kill_local(self),
-            _ => self.record.shared().send(Message::Kill(self)),
+            _ => {
+                self.record.shared().send(Message::Kill(self));
+            }
         }
     }
 
@@ -140,6 +146,35 @@ impl Unparker {
 
     pub(crate) fn generation(self) -> u64 {
         self.generation
+    }
+}
+
+/// A place for the unparker of a green thread that may not have started yet: set once, read from anywhere.
+///
+/// Ordering: the pointer is stored with `Release` after the generation and loaded with `Acquire` before it.
+pub(crate) struct UnparkerCell {
+    record: AtomicPtr<Record>,
+    generation: AtomicU64,
+}
+
+impl UnparkerCell {
+    pub(crate) const fn empty() -> Self {
+        Self { record: AtomicPtr::new(ptr::null_mut()), generation: AtomicU64::new(0) }
+    }
+
+    /// Sets the unparker; only its green thread's hub does, at the start.
+    pub(crate) fn set(&self, unparker: Unparker) {
+        debug_assert!(self.get().is_none(), "a green thread starts once");
+        self.generation.store(unparker.generation, Ordering::Relaxed);
+        self.record.store(ptr::from_ref(unparker.record).cast_mut(), Ordering::Release);
+    }
+
+    /// Returns the unparker if it is set.
+    pub(crate) fn get(&self) -> Option<Unparker> {
+        let record = self.record.load(Ordering::Acquire).cast_const();
+        // SAFETY: the pointer is null or came from a `&'static Record` (`set`).
+        let record: &'static Record = unsafe { record.as_ref() }?;
+        Some(Unparker { record, generation: self.generation.load(Ordering::Relaxed) })
     }
 }
 

@@ -6,13 +6,13 @@ use crate::{TcpListener, TcpStream};
 
 impl AsFd for TcpStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.get_ref().as_fd()
+        self.lend().as_fd()
     }
 }
 
 impl AsRawFd for TcpStream {
     fn as_raw_fd(&self) -> RawFd {
-        self.get_ref().as_raw_fd()
+        self.lend().as_raw_fd()
     }
 }
 

@@ -55,7 +55,7 @@ use crate::record::{Record, Records, State};
 use crate::run_queue::{RunQueue, Runnable};
 use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
-use crate::stack::{Stack, StackPool};
+use crate::stack::{Stack, StackPool, StackSize};
 use crate::sys;
 use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
@@ -107,6 +107,8 @@ pub(crate) struct Hub {
     closing: Cell<bool>,
     /// True while this worker is the one that searches; see `workers.rs`.
     searcher: Cell<bool>,
+    /// The last answer of `stack_size`.
+    last_size: Cell<Option<(usize, StackSize)>>,
     /// The clock at the last pass, in ticks.
     now: Cell<u64>,
     polled: Cell<u64>,
@@ -140,6 +142,7 @@ impl Hub {
             unstartable: RefCell::new(Vec::new()),
             closing: Cell::new(false),
             searcher: Cell::new(false),
+            last_size: Cell::new(None),
             now: Cell::new(0),
             polled: Cell::new(0),
             io_budget: Cell::new(crate::run_queue::BUDGET),
@@ -322,6 +325,18 @@ impl Hub {
         self.records.for_each_live(|record| f(&record.node));
     }
 
+    /// Returns the stack size for so many bytes; most spawns ask for the same as the one before.
+    pub(crate) fn stack_size(&self, bytes: usize) -> io::Result<StackSize> {
+        if let Some((asked, size)) = self.last_size.get()
+            && asked == bytes
+        {
+            return Ok(size);
+        }
+        let size = StackSize::new(bytes)?;
+        self.last_size.set(Some((bytes, size)));
+        Ok(size)
+    }
+
     /// Returns the clock at the last pass: a coarse time that costs nothing.
     pub(crate) fn seen(&self) -> u64 {
         self.now.get()
@@ -336,6 +351,7 @@ impl Hub {
     }
 
     /// Suspends whoever runs until it is woken, `deadline` passes, or something is to be delivered.
+    #[inline(always)]
     pub(crate) fn park_current(&self, deadline: Option<Instant>, reason: WaitReason) -> Outcome {
         let record = self.current();
         if record.notified.replace(false) {
@@ -362,16 +378,11 @@ impl Hub {
     }
 
     /// Lets the others run; returns when it is this one's turn again.
+    #[inline(always)]
     pub(crate) fn yield_current(&self) {
         let record = self.current();
-        self.check_fork();
         if self.waits_in_place(record) {
-            self.look_around();
-            if self.reactor.in_use() {
-                self.reactor.look(self);
-            }
-            std::thread::yield_now();
-            return;
+            return self.yield_in_place();
         }
         if self.run_queue.is_empty() && self.run_queue.spend() {
             return;
@@ -381,19 +392,35 @@ impl Hub {
         self.suspend(record);
     }
 
-    /// Hands off to the next in turn; returns when `record` is resumed.
-    fn suspend(&self, record: &'static Record) {
-        let unwinding = std::thread::panicking();
-        if unwinding {
-            // Until it runs again the panic count is its neighbours'; kills find this instead (I7).
-            record.shield.set(record.shield.get() + 1);
-            let tokens = panic_count::suspend();
-            self.hand_off(&record.slot);
-            panic_count::restore(tokens);
-            record.shield.set(record.shield.get() - 1);
-        } else {
-            self.hand_off(&record.slot);
+    /// Gives other OS threads a chance from a place that must not switch.
+    #[cold]
+    fn yield_in_place(&self) {
+        self.check_fork();
+        self.look_around();
+        if self.reactor.in_use() {
+            self.reactor.look(self);
         }
+        std::thread::yield_now();
+    }
+
+    /// Hands off to the next in turn; returns when `record` is resumed.
+    #[inline(always)]
+    fn suspend(&self, record: &'static Record) {
+        if std::thread::panicking() {
+            return self.suspend_unwinding(record);
+        }
+        self.hand_off(&record.slot);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn suspend_unwinding(&self, record: &'static Record) {
+        // Until it runs again the panic count is its neighbours'; kills find this instead (I7).
+        record.shield.set(record.shield.get() + 1);
+        let tokens = panic_count::suspend();
+        self.hand_off(&record.slot);
+        panic_count::restore(tokens);
+        record.shield.set(record.shield.get() - 1);
     }
 }
 

@@ -69,11 +69,13 @@ impl Shared {
         &self.inbox
     }
 
-    /// Puts a message into the inbox and wakes the owner if it sleeps.
-    pub(crate) fn send(&self, message: Message) {
-        if let Some(bed) = self.inbox.push(message) {
+    /// Puts a message into the inbox and wakes the owner if it sleeps; returns whether it slept.
+    pub(crate) fn send(&self, message: Message) -> bool {
+        let bed = self.inbox.push(message);
+        if let Some(bed) = bed {
             self.ring(bed);
         }
+        bed.is_some()
     }
 
     /// Wakes the owner if it sleeps, without a message; returns whether it slept.
@@ -117,10 +119,10 @@ impl Shared {
     }
 
     /// Queues an unstarted green thread from another OS thread; this worker starts it in its turn, unless another
-    /// takes it before.
-    pub(crate) fn hand(&self, unstarted: Unstarted) {
+    /// takes it before. Returns whether this one slept.
+    pub(crate) fn hand(&self, unstarted: Unstarted) -> bool {
         self.unstarted.lock().push_back(unstarted);
-        self.send(Message::Start);
+        self.send(Message::Start)
     }
 
     pub(crate) fn set_searchable(&self, searchable: Searchable) {

@@ -20,6 +20,7 @@
 //! | RINGING   | one was rung and has not woken up yet           |
 //! | SEARCHING | one searches, or naps before it searches again  |
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
@@ -35,6 +36,8 @@ use crate::sys;
 
 /// The age at which an unstarted green thread is worth taking, in ticks: what a wake across cores costs.
 const YOUNG: u64 = 40_000;
+/// The most that are taken at once: the victim's queue is locked meanwhile.
+const MOST: usize = 256;
 /// How long a searcher spins for young entries to grow old, in ticks, and how often it looks meanwhile.
 const SEARCH: u64 = 50_000;
 const LOOK: u64 = 10_000;
@@ -101,8 +104,10 @@ impl Workers {
     /// Gives a green thread to one of the workers in turn: for spawners that are no worker themselves.
     pub(crate) fn send_in_turn(&self, unstarted: Unstarted) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.hubs.len();
-        self.hubs[turn].hand(unstarted);
-        self.invite();
+        // One that slept runs it at once; beside a busy one, somebody else may want it.
+        if !self.hubs[turn].hand(unstarted) {
+            self.invite();
+        }
     }
 
     /// Rings one sleeping worker to search, if any sleeps and nobody searches. Called after a push to a queue.
@@ -139,10 +144,11 @@ impl Workers {
         for victim in self.hubs.iter().filter(|hub| !std::ptr::eq(**hub, thief)) {
             let taken = {
                 let mut queue = victim.unstarted().lock();
-                let old = queue.iter().take_while(|entry| now.saturating_sub(entry.since) >= YOUNG).count();
-                young |= old < queue.len();
-                let count = old.min(queue.len().div_ceil(2));
-                queue.drain(..count).collect::<std::collections::VecDeque<_>>()
+                let half = queue.len().div_ceil(2).min(MOST);
+                let is_old = |entry: &&Unstarted| now.saturating_sub(entry.since) >= YOUNG;
+                let old = queue.iter().take(half).take_while(is_old).count();
+                young |= old == 0 && half > 0;
+                queue.drain(..old).collect::<VecDeque<_>>()
             };
             if !taken.is_empty() {
                 return Search::Found(taken);
@@ -153,7 +159,7 @@ impl Workers {
 }
 
 enum Search {
-    Found(std::collections::VecDeque<Unstarted>),
+    Found(VecDeque<Unstarted>),
     Young,
     Nothing,
 }

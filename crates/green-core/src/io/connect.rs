@@ -24,13 +24,13 @@ use crate::unpark::WaitReason;
 pub fn connect(addr: &SocketAddr, deadline: Option<Instant>) -> io::Result<Pollable<TcpStream>> {
     let socket = Socket::new(Domain::for_address(*addr), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     let started = socket.connect(&(*addr).into());
-    let stream = Pollable::new(TcpStream::from(socket));
+    let stream = Pollable::sole(TcpStream::from(socket));
     match started {
         Ok(()) => {}
         Err(error) if goes_on(&error) => wait_connected(&stream, deadline)?,
         Err(error) => return Err(error),
     }
-    stream.get_ref().set_nonblocking(false)?;
+    stream.configure(|stream| stream.set_nonblocking(false))?;
     if !current::hub().spend_io() {
         // On the loopback a connection is made before anybody looks. Whoever makes many has to let those run who accept
         // them.

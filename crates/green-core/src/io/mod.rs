@@ -3,16 +3,22 @@
 //! The object's descriptor is left as it is: no `O_NONBLOCK` of ours. Data calls ask not to block one by one
 //! (`MSG_DONTWAIT`). When one would have blocked, and only then, the descriptor is asked what its user wants:
 //! `O_NONBLOCK`, which clones share, makes the call fail as std's does, and `SO_RCVTIMEO`/`SO_SNDTIMEO` give the deadline.
+//! While nobody else can have the descriptor, the answer is kept (`wishes.rs`).
+//!
+//! A stream's `recv` that got less than it had room for has emptied the socket. Unless an event came since, the next
+//! one waits without asking the kernel first.
 //!
 //! A waiter waits on its own hub's reactor, so it cannot be stranded by another hub that stops turning. The first wait on a
 //! hub registers the descriptor there and asks the hubs on which it was registered before to give it up if nobody waits.
 
 pub mod connect;
 pub mod family;
+mod wishes;
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -24,6 +30,7 @@ use crate::kill;
 use crate::reactor::{self, Token};
 use crate::sys::{self, Direction, MsgFlags};
 use crate::unpark::{Outcome, WaitReason};
+use wishes::Wishes;
 
 /// A registration with one hub.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +44,8 @@ struct Registration {
 struct Registrations {
     first: Option<Registration>,
     rest: Vec<Registration>,
+    /// The registration, and its number of events, with which the last `recv` emptied the socket.
+    emptied: Option<(Registration, u32)>,
 }
 
 impl Registrations {
@@ -61,6 +70,9 @@ impl Registrations {
 #[derive(Debug)]
 struct Source {
     fd: RawFd,
+    wishes: Wishes,
+    /// True if `emptied` is worth a look; changed with the lock held.
+    may_be_empty: AtomicBool,
     registrations: Mutex<Registrations>,
 }
 
@@ -84,6 +96,33 @@ impl Source {
     }
 }
 
+impl Source {
+    fn new(fd: RawFd, wishes: Wishes) -> Self {
+        let registrations = Mutex::new(Registrations::default());
+        Self { fd, wishes, may_be_empty: AtomicBool::new(false), registrations }
+    }
+
+    /// Notes that a `recv` just now took all there was.
+    fn note_emptied(&self, hub: &Hub) {
+        let mut registrations = self.registrations.lock();
+        let own = registrations.iter().find(|registration| std::ptr::eq(registration.shared, hub.shared())).copied();
+        registrations.emptied = own.and_then(|own| Some((own, hub.reactor().open_tick(own.token)?)));
+        self.may_be_empty.store(registrations.emptied.is_some(), Ordering::Relaxed);
+    }
+
+    /// Returns true if nothing can have come since the socket was emptied: then an edge will tell of the next.
+    fn is_empty(&self, hub: &Hub) -> bool {
+        if !self.may_be_empty.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut registrations = self.registrations.lock();
+        self.may_be_empty.store(false, Ordering::Relaxed);
+        registrations.emptied.take().is_some_and(|(registration, tick)| {
+            std::ptr::eq(registration.shared, hub.shared()) && hub.reactor().open_tick(registration.token) == Some(tick)
+        })
+    }
+}
+
 impl Drop for Source {
     fn drop(&mut self) {
         let hub = current::existing();
@@ -103,15 +142,35 @@ pub struct Pollable<T> {
 }
 
 impl<T: AsFd> Pollable<T> {
-    /// Wraps an object that owns its descriptor.
+    /// Wraps an object that owns its descriptor, of whose open file description others may have descriptors too.
     pub fn new(io: T) -> Self {
         let fd = io.as_fd().as_raw_fd();
-        Self { source: Source { fd, registrations: Mutex::new(Registrations::default()) }, io }
+        Self { source: Source::new(fd, Wishes::shared()), io }
     }
 
-    /// Returns the object.
+    /// Wraps an object that was made just now, so that nobody else has a descriptor of it.
+    pub fn sole(io: T) -> Self {
+        let fd = io.as_fd().as_raw_fd();
+        Self { source: Source::new(fd, Wishes::sole()), io }
+    }
+
+    /// Returns the object, to look at. What changes `O_NONBLOCK` or a timeout goes through
+    /// [`configure`](Self::configure), and what hands on the descriptor through [`lend`](Self::lend).
     pub fn get_ref(&self) -> &T {
         &self.io
+    }
+
+    /// Returns the object to a caller who may keep its descriptor: from now on its settings may change at any time.
+    pub fn lend(&self) -> &T {
+        self.source.wishes.share();
+        &self.io
+    }
+
+    /// Runs a call that may change `O_NONBLOCK` or a timeout.
+    pub fn configure<R>(&self, change: impl FnOnce(&T) -> R) -> R {
+        let result = change(&self.io);
+        self.source.wishes.changed();
+        result
     }
 
     /// Takes the object back, out of every reactor.
@@ -172,16 +231,8 @@ impl<T: AsFd> Pollable<T> {
 
     /// Asks the descriptor what its user wants of a call that would block.
     fn user_deadline(&self, direction: Direction, error: io::Error) -> io::Result<Option<Instant>> {
-        let fd = self.io.as_fd();
-        if sys::is_nonblocking(fd)? {
-            return Err(error);
-        }
-        let timeout = match direction {
-            Direction::Read => sys::receive_timeout(fd),
-            Direction::Write => sys::send_timeout(fd),
-        };
-        // What is no socket has no such option.
-        Ok(timeout.unwrap_or(None).and_then(after))
+        let wish = self.source.wishes.ask(self.io.as_fd(), direction)?;
+        if wish.nonblocking { Err(error) } else { Ok(wish.timeout.and_then(after)) }
     }
 
     /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.
@@ -238,13 +289,20 @@ impl<T: AsFd> Pollable<T> {
         sys::poll_fds(Some((self.source.fd, direction)), NONE, Some(Duration::ZERO))
     }
 
-    /// Receives into `buf`, as `recv(2)`.
+    /// Receives into `buf` from a stream socket, as `recv(2)`.
     ///
     /// # Errors
     ///
     /// See [`read_with`](Self::read_with).
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.read_with(WaitReason::Read, |io| sys::recv(io.as_fd(), buf, MsgFlags::NONE))
+        if self.source.is_empty(current::hub()) && self.source.wishes.are_plain() {
+            self.wait(Direction::Read, None, WaitReason::Read)?;
+        }
+        let count = self.read_with(WaitReason::Read, |io| sys::recv(io.as_fd(), buf, MsgFlags::NONE))?;
+        if count < buf.len() && count > 0 && self.source.wishes.are_plain() {
+            self.source.note_emptied(current::hub());
+        }
+        Ok(count)
     }
 
     /// Receives into `buf` and leaves the data in the queue.

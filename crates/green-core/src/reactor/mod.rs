@@ -104,6 +104,8 @@ struct Entry {
     tick: u32,
     fd: RawFd,
     in_use: bool,
+    /// True once an event told of an end, an error or urgent data: after that there may be no edge for what is left.
+    ended: bool,
     readers: Waiters,
     writers: Waiters,
 }
@@ -163,6 +165,7 @@ impl Reactor {
                 tick: 0,
                 fd: -1,
                 in_use: false,
+                ended: false,
                 readers: Waiters::default(),
                 writers: Waiters::default(),
             });
@@ -177,6 +180,7 @@ impl Reactor {
         }
         entry.fd = fd;
         entry.in_use = true;
+        entry.ended = false;
         let stale = live.note_number(fd, index);
         hub.shared().registered().fetch_add(1, Ordering::Relaxed);
         drop(guard);
@@ -189,6 +193,11 @@ impl Reactor {
     /// Returns true while `token` names a registration.
     pub(crate) fn is_registered(&self, token: Token) -> bool {
         self.0.borrow_mut().as_mut().is_some_and(|live| live.entry(token).is_some())
+    }
+
+    /// Returns the number of events of a registration of which every further byte will be an edge.
+    pub(crate) fn open_tick(&self, token: Token) -> Option<u32> {
+        self.with_entry(token, |entry| (!entry.ended).then_some(entry.tick)).flatten()
     }
 
     /// Waits, after a call that would have blocked, until it is worth another try.
@@ -354,6 +363,7 @@ impl Live {
                 continue;
             };
             entry.tick = entry.tick.wrapping_add(1);
+            entry.ended |= event.is_read_closed() || event.is_error() || event.is_priority();
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 entry.readers.drain_into(&mut self.woken);
             }

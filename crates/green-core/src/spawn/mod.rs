@@ -20,7 +20,6 @@ use crate::hub::Hub;
 use crate::identity::Identity;
 use crate::mode::Mode;
 use crate::placement::{self, Place};
-use crate::stack::StackSize;
 use packet::{Join, Packet};
 use unstarted::{Task, Unstarted};
 
@@ -125,7 +124,7 @@ fn new_identity(name: Option<String>) -> Arc<Identity> {
 }
 
 fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
-    let credit = hub.stacks().reserve(StackSize::new(size)?)?;
+    let credit = hub.stacks().reserve(hub.stack_size(size)?)?;
     // A worker's last look at the clock is recent enough; a root may never have looked.
     let since = if hub.is_worker() { hub.seen() } else { clock::ticks(clock::now()) };
     Ok(Unstarted { task, credit, since })

@@ -123,7 +123,7 @@ impl TcpListener {
     /// ```
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, peer) = self.io.accept(std::net::TcpListener::accept)?;
-        Ok((stream.into(), peer))
+        Ok((TcpStream::accepted(stream), peer))
     }
 
     /// Returns an iterator over the connections that come in, which is [`accept`](Self::accept) in a loop and never

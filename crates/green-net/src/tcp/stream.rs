@@ -166,7 +166,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn try_clone(&self) -> io::Result<TcpStream> {
-        Ok(self.io.get_ref().try_clone()?.into())
+        Ok(self.io.lend().try_clone()?.into())
     }
 
     /// Limits how long a read waits, here and in all clones; `None` lets it wait for ever.
@@ -192,7 +192,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn set_read_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.io.get_ref().set_read_timeout(dur)
+        self.io.configure(|stream| stream.set_read_timeout(dur))
     }
 
     /// Limits how long a write waits, here and in all clones; `None` lets it wait for ever.
@@ -224,7 +224,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn set_write_timeout(&self, dur: Option<Duration>) -> io::Result<()> {
-        self.io.get_ref().set_write_timeout(dur)
+        self.io.configure(|stream| stream.set_write_timeout(dur))
     }
 
     /// Returns how long a read waits at most; see [`set_read_timeout`](Self::set_read_timeout).
@@ -338,12 +338,22 @@ impl TcpStream {
     /// # }
     /// ```
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.io.get_ref().set_nonblocking(nonblocking)
+        self.io.configure(|stream| stream.set_nonblocking(nonblocking))
     }
 
-    /// Returns std's stream. It may be lent to anybody: green threads keep no state on the descriptor.
+    /// Returns std's stream to look at.
     pub(crate) fn get_ref(&self) -> &std::net::TcpStream {
         self.io.get_ref()
+    }
+
+    /// Returns std's stream to somebody who may keep the descriptor.
+    pub(crate) fn lend(&self) -> &std::net::TcpStream {
+        self.io.lend()
+    }
+
+    /// Wraps a stream that was accepted just now.
+    pub(crate) fn accepted(stream: std::net::TcpStream) -> Self {
+        Self { io: Pollable::sole(stream) }
     }
 }
 
