@@ -1,0 +1,64 @@
+//! tokio, current-thread and multi-thread.
+
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+use tokio::sync::Notify;
+
+pub(crate) use tokio::io::{AsyncReadExt as Read, AsyncWriteExt as Write};
+pub(crate) use tokio::net::{TcpListener, TcpStream};
+pub(crate) use tokio::spawn;
+pub(crate) use tokio::task::{JoinHandle, yield_now};
+pub(crate) use tokio::time::sleep;
+
+use crate::settings::Settings;
+
+/// Runs the driver.
+pub(crate) fn run<F, T>(settings: &Settings, driver: F) -> T
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let mut builder =
+        if settings.runtime == "tokio-ct" { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    // The current-thread runtime has one worker whatever this says.
+    let runtime = builder.worker_threads(settings.workers()).enable_all().build().expect("a runtime");
+    let result = if settings.is_driven_by_main() {
+        runtime.block_on(driver)
+    } else {
+        runtime.block_on(async { join(spawn(driver)).await })
+    };
+    // Its sleepers are neither waited for nor dropped.
+    std::mem::forget(runtime);
+    result
+}
+
+pub(crate) async fn join<T>(handle: JoinHandle<T>) -> T {
+    handle.await.expect("no panic")
+}
+
+pub(crate) fn listen() -> TcpListener {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    TcpListener::from_std(listener).expect("a runtime")
+}
+
+/// What wakes a task: tokio's tasks have no tokens of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct Token(Arc<Notify>);
+
+impl Token {
+    /// Returns a new one.
+    pub(crate) fn current() -> Self {
+        Self(Arc::new(Notify::new()))
+    }
+
+    /// Waits to be woken; only for its owner.
+    pub(crate) async fn park(&self) {
+        self.0.notified().await;
+    }
+
+    pub(crate) fn unpark(&self) {
+        self.0.notify_one();
+    }
+}

@@ -1,0 +1,35 @@
+//! The workloads: each written once, and compiled for every runtime.
+
+mod echo;
+mod idle;
+mod memory;
+mod spawning;
+mod timers;
+mod waking;
+mod yielding;
+
+use super::rt;
+use crate::report::Report;
+use crate::settings::Settings;
+
+/// Runs the workload that the settings name.
+pub(crate) fn start(settings: &'static Settings) -> Report {
+    rt::run(
+        settings,
+        task!({
+            match settings.workload.as_str() {
+                "spawn" => wait!(spawning::run(settings)),
+                "yield" => wait!(yielding::run(settings)),
+                "ping-pong" => wait!(waking::ping_pong(settings)),
+                "wake" => wait!(waking::from_outside(settings)),
+                "memory" => wait!(memory::run(settings)),
+                "timers" => wait!(timers::many(settings)),
+                "precision" => wait!(timers::precision(settings)),
+                "echo" => wait!(echo::run(settings)),
+                "loopback" => wait!(echo::loopback(settings)),
+                "idle" => wait!(idle::run(settings)),
+                other => panic!("unknown workload {other}"),
+            }
+        }),
+    )
+}

@@ -1,0 +1,240 @@
+//! The table that a run ends with, and the same as JSON.
+
+use serde_json::{Value, json};
+
+use super::child::Report;
+use super::rounds::{Outcome, median};
+use super::row::{Figure, Row, Runtime, Target};
+
+/// Rows with what became of them.
+pub(super) type Outcomes = [(Row, Outcome)];
+
+/// One target, judged.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Verdict {
+    /// What it is a multiple of, and what it has to be, in words.
+    target: String,
+    /// The multiple, or the figure itself; none if either side has no figure.
+    found: Option<f64>,
+    holds: Option<bool>,
+}
+
+/// Returns the median of a runtime's figure.
+fn figure(outcome: &Outcome, runtime: Runtime, metric: &str) -> Option<f64> {
+    outcome.reports.get(&runtime).and_then(|reports| median(reports, metric))
+}
+
+/// Judges one target.
+fn judge(outcomes: &Outcomes, row: &Row, outcome: &Outcome, wanted: &Figure, target: Target) -> Verdict {
+    let of = |runtime| figure(outcome, runtime, wanted.metric);
+    let own = of(Runtime::Green);
+    let (limit, base, what) = match target {
+        Target::AtMost(limit) => {
+            let holds = own.map(|own| own <= limit);
+            return Verdict { target: format!("≤ {}", number(limit)), found: own, holds };
+        }
+        Target::Times(limit, rival) => (limit, of(rival), rival.name().to_owned()),
+        Target::AtLeastTimes(limit, rival) => {
+            let ratio = own.zip(of(rival)).map(|(own, rival)| own / rival);
+            let holds = ratio.map(|ratio| ratio >= limit);
+            return Verdict { target: format!("≥ {limit} × {}", rival.name()), found: ratio, holds };
+        }
+        Target::TimesBetter(limit, one, other) => {
+            let better = [of(one), of(other)].into_iter().flatten().reduce(f64::min);
+            (limit, better, format!("better of {}, {}", one.name(), other.name()))
+        }
+        Target::TimesOwnRow(limit, name) => {
+            let other = outcomes.iter().find(|(other, _)| other.name == name && other.group == row.group);
+            let base = other.and_then(|(_, outcome)| figure(outcome, Runtime::Green, wanted.metric));
+            (limit, base, "its own on one hub".to_owned())
+        }
+        Target::TimesOwn(limit, metric) => {
+            (limit, figure(outcome, Runtime::Green, metric), "its own before".to_owned())
+        }
+        Target::TimesGo { limit, go_to_ct } => {
+            let go = of(Runtime::TokioCt).map(|ct| ct * go_to_ct);
+            (limit, go, format!("Go (as {go_to_ct:.2} × tokio-ct)"))
+        }
+    };
+    let ratio = own.zip(base).map(|(own, base)| own / base);
+    // Not more exact than it is shown.
+    let holds = ratio.map(|ratio| (ratio * 100.0).round() <= (limit * 100.0).round());
+    Verdict { target: format!("≤ {limit} × {what}"), found: ratio, holds }
+}
+
+/// Returns the table.
+pub(super) fn table(outcomes: &Outcomes) -> String {
+    let mut lines = vec![header()];
+    let mut notes = Vec::new();
+    for (row, outcome) in outcomes {
+        for (index, wanted) in row.figures.iter().enumerate() {
+            let label = if index == 0 { row.name } else { "" };
+            let mut cells = vec![label.to_owned(), wanted.label.to_owned()];
+            cells.extend(Runtime::ALL.map(|runtime| cell(row, outcome, runtime, wanted)));
+            let verdicts: Vec<Verdict> =
+                wanted.targets.iter().map(|&target| judge(outcomes, row, outcome, wanted, target)).collect();
+            let mut verdicts = verdicts.into_iter();
+            cells.extend(verdict_cells(verdicts.next()));
+            lines.push(cells);
+            for verdict in verdicts {
+                let mut cells = vec![String::new(); 2 + Runtime::ALL.len()];
+                cells.extend(verdict_cells(Some(verdict)));
+                lines.push(cells);
+            }
+        }
+        for runtime in &row.runtimes {
+            if let Some(why) = outcome.failures.get(runtime) {
+                notes.push(format!("{}: {} {why}", row.name.trim(), runtime.name()));
+            }
+        }
+        if outcome.kept > 0 {
+            notes.push(format!("{}: {} disturbed runs had to be kept", row.name.trim(), outcome.kept));
+        }
+    }
+    let repeated: usize = outcomes.iter().map(|(_, outcome)| outcome.repeated).sum();
+    if repeated > 0 {
+        notes.push(format!("{repeated} runs were repeated because others took the processor"));
+    }
+    notes.push(
+        "go: not run; its ratio to tokio-ct on the machine where the targets were set stands in for it".to_owned(),
+    );
+    align(&lines) + "\n" + &notes.join("\n") + "\n"
+}
+
+fn header() -> Vec<String> {
+    let mut cells = vec![String::new(), String::new()];
+    cells.extend(Runtime::ALL.map(|runtime| runtime.name().to_owned()));
+    cells.extend(["found", "must be", "holds"].map(str::to_owned));
+    cells
+}
+
+fn cell(row: &Row, outcome: &Outcome, runtime: Runtime, wanted: &Figure) -> String {
+    if !row.runtimes.contains(&runtime) {
+        return String::new();
+    }
+    match outcome.failures.get(&runtime) {
+        Some(why) if why == "hangs" => "hangs".to_owned(),
+        Some(_) => "fails".to_owned(),
+        None => figure(outcome, runtime, wanted.metric).map_or("–".to_owned(), number),
+    }
+}
+
+fn verdict_cells(verdict: Option<Verdict>) -> [String; 3] {
+    let Some(verdict) = verdict else { return [const { String::new() }; 3] };
+    let holds = match verdict.holds {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "?",
+    };
+    [verdict.found.map_or("–".to_owned(), number), verdict.target, holds.to_owned()]
+}
+
+/// Returns a number with three digits that count.
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 10.0 => format!("{value:.2}"),
+        size if size < 100.0 => format!("{value:.1}"),
+        size if size < 10_000.0 => format!("{value:.0}"),
+        _ => {
+            let digits = format!("{value:.0}");
+            let groups: Vec<&str> = digits
+                .as_bytes()
+                .rchunks(3)
+                .rev()
+                .map(|group| std::str::from_utf8(group).expect("digits are ASCII"))
+                .collect();
+            groups.join(",")
+        }
+    }
+}
+
+/// Returns lines of cells in columns as wide as they need; the first two and the target are words.
+fn align(lines: &[Vec<String>]) -> String {
+    let target = Runtime::ALL.len() + 3;
+    let widths: Vec<usize> = (0..lines[0].len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if column < 2 || column == target { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns everything that was measured.
+pub(super) fn json(outcomes: &Outcomes) -> Value {
+    let rows = outcomes.iter().map(|(row, outcome)| {
+        let figures = row.figures.iter().map(|wanted| {
+            let medians: serde_json::Map<String, Value> = row
+                .runtimes
+                .iter()
+                .filter_map(|&runtime| {
+                    Some((runtime.name().to_owned(), figure(outcome, runtime, wanted.metric)?.into()))
+                })
+                .collect();
+            let targets: Vec<Value> = wanted
+                .targets
+                .iter()
+                .map(|&target| judge(outcomes, row, outcome, wanted, target))
+                .map(|verdict| json!({ "target": verdict.target, "found": verdict.found, "holds": verdict.holds }))
+                .collect();
+            json!({ "metric": wanted.metric, "label": wanted.label, "medians": medians, "targets": targets })
+        });
+        let reports: serde_json::Map<String, Value> = outcome
+            .reports
+            .iter()
+            .map(|(runtime, reports): (_, &Vec<Report>)| (runtime.name().to_owned(), json!(reports)))
+            .collect();
+        let failures: serde_json::Map<String, Value> =
+            outcome.failures.iter().map(|(runtime, why)| (runtime.name().to_owned(), json!(why))).collect();
+        json!({
+            "group": row.group,
+            "row": row.name.trim(),
+            "arguments": row.arguments,
+            "figures": figures.collect::<Vec<_>>(),
+            "reports": reports,
+            "failures": failures,
+            "repeated": outcome.repeated,
+            "kept_disturbed": outcome.kept,
+        })
+    });
+    json!({ "machine": super::machine(), "rows": rows.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn outcome(figures: &[(Runtime, f64)]) -> Outcome {
+        let reports = figures.iter().map(|&(runtime, ns)| (runtime, vec![Report::from([("ns".to_owned(), ns)])]));
+        Outcome { reports: reports.collect(), failures: HashMap::new(), repeated: 0, kept: 0 }
+    }
+
+    #[test]
+    fn a_target_holds_or_does_not() {
+        let check = |own, rival, target, expected| {
+            let row = Row::alone("yield", "row", "yield", "").figure("ns", "ns", [target]);
+            let outcome = outcome(&[(Runtime::Green, own), (Runtime::May, rival)]);
+            let verdict = judge(&[], &row, &outcome, &row.figures[0], target);
+            assert_eq!(verdict.holds, expected, "{own} to {rival}: {target:?}");
+        };
+        check(45.0, 100.0, Target::Times(0.45, Runtime::May), Some(true));
+        check(46.0, 100.0, Target::Times(0.45, Runtime::May), Some(false));
+        check(46.0, 100.0, Target::Times(0.45, Runtime::TokioCt), None);
+        check(110.0, 100.0, Target::AtLeastTimes(1.1, Runtime::May), Some(true));
+        check(0.0, 100.0, Target::AtMost(0.0), Some(true));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let texts = [0.0, 1.234, 12.34, 1234.5, 1_234_567.0].map(number);
+        assert_eq!(texts, ["0", "1.23", "12.3", "1234", "1,234,567"]);
+    }
+}
