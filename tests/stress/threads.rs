@@ -25,6 +25,7 @@ fn a_million_spawns_and_joins_leave_memory_flat() {
     let before = memory_kb();
     run(total);
     let growth = memory_kb().saturating_sub(before);
+    println!("{total} spawns and joins: {growth} kB more than before");
     assert!(growth < 8 * 1024, "{total} spawns and joins left {growth} kB");
 }
 

@@ -25,18 +25,27 @@ pub(super) struct Outcome {
     /// How many runs were repeated, and how many disturbed ones had to be kept.
     pub(super) repeated: usize,
     pub(super) kept: usize,
+    /// How many rounds were left out to come to an end.
+    pub(super) left_out: usize,
 }
 
 /// How long the whole may have taken before disturbed runs are kept as they are.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const PATIENCE: Duration = Duration::from_secs(12 * 60);
+/// How long the whole may have taken before the rows that are left get one round each.
+const LATE: Duration = Duration::from_secs(21 * 60);
 
 /// Runs a row for so many rounds; `started` is when the first row began.
 pub(super) fn run(binary: &Path, row: &Row, rounds: usize, started: Instant, progress: &ProgressBar) -> Outcome {
     let rounds = rounds.min(row.most_rounds);
     // A machine that is never quiet must not keep the whole run from its end.
     let mut repeats = 2 * rounds;
-    let mut outcome = Outcome { reports: HashMap::new(), failures: HashMap::new(), repeated: 0, kept: 0 };
+    let mut outcome = Outcome { reports: HashMap::new(), failures: HashMap::new(), repeated: 0, kept: 0, left_out: 0 };
     for round in 1..=rounds {
+        if round > 1 && started.elapsed() > LATE {
+            outcome.left_out += 1;
+            progress.inc(row.runtimes.len() as u64);
+            continue;
+        }
         for &runtime in &row.runtimes {
             if outcome.failures.contains_key(&runtime) {
                 progress.inc(1);

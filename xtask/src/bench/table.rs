@@ -90,6 +90,9 @@ pub(super) fn table(outcomes: &Outcomes) -> String {
         if outcome.kept > 0 {
             notes.push(format!("{}: {} disturbed runs had to be kept", row.name.trim(), outcome.kept));
         }
+        if outcome.left_out > 0 {
+            notes.push(format!("{}: {} rounds were left out, as time was up", row.name.trim(), outcome.left_out));
+        }
     }
     let repeated: usize = outcomes.iter().map(|(_, outcome)| outcome.repeated).sum();
     if repeated > 0 {
@@ -214,7 +217,7 @@ mod tests {
 
     fn outcome(figures: &[(Runtime, f64)]) -> Outcome {
         let reports = figures.iter().map(|&(runtime, ns)| (runtime, vec![Report::from([("ns".to_owned(), ns)])]));
-        Outcome { reports: reports.collect(), failures: HashMap::new(), repeated: 0, kept: 0 }
+        Outcome { reports: reports.collect(), failures: HashMap::new(), repeated: 0, kept: 0, left_out: 0 }
     }
 
     #[test]
