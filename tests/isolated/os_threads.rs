@@ -121,3 +121,27 @@ fn many_short_os_threads_reuse_hubs() {
         .unwrap();
     }
 }
+
+#[test]
+fn a_plain_spawn_of_a_local_green_thread_outlives_its_os_thread() {
+    if !green_tests::holds_in(&[green_tests::Mode::Default]) {
+        return;
+    }
+    // It borrows nothing, so it goes to a worker like any other, whoever spawned it (I14).
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    let child = std::thread::spawn(move || {
+        let local = thread::spawn_local(move || {
+            thread::spawn(move || {
+                thread::park();
+                seen.fetch_add(1, Ordering::SeqCst)
+            })
+        });
+        local.join().unwrap()
+    })
+    .join()
+    .unwrap();
+    child.thread().unpark();
+    child.join().unwrap();
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}

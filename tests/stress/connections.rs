@@ -84,7 +84,7 @@ fn ten_thousand_connections_are_served_at_once() {
         client.join().unwrap();
     }
     server.join().unwrap();
-    println!("{count} connections at once");
+    crate::tell(&format!("{count} connections at once"));
 }
 
 #[test]
@@ -115,6 +115,6 @@ fn connections_that_come_and_go_leave_memory_flat() {
     let before = memory_kb();
     run(total);
     let growth = memory_kb().saturating_sub(before);
-    println!("{total} connections opened and closed: {growth} kB more than before");
+    crate::tell(&format!("{total} connections opened and closed: {growth} kB more than before"));
     assert!(growth < 12 * 1024, "{total} connections left {growth} kB");
 }

@@ -35,3 +35,9 @@ fn alone() -> std::sync::MutexGuard<'static, ()> {
     // Held by the test's own OS thread, which waits for its green threads without giving it to anybody.
     TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+/// Shows a measurement, past libtest's capture.
+fn tell(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -59,7 +59,7 @@ fn live(seed: u64, depth: u32, alive: &Arc<AtomicUsize>) {
                 }
             }
             4 if depth > 0 => {
-                let count = &*alive;
+                let count = alive;
                 let seed = random.below(u64::MAX);
                 thread::scope(|scope| {
                     for i in 0..3 {

@@ -25,7 +25,7 @@ fn a_million_spawns_and_joins_leave_memory_flat() {
     let before = memory_kb();
     run(total);
     let growth = memory_kb().saturating_sub(before);
-    println!("{total} spawns and joins: {growth} kB more than before");
+    crate::tell(&format!("{total} spawns and joins: {growth} kB more than before"));
     assert!(growth < 8 * 1024, "{total} spawns and joins left {growth} kB");
 }
 
@@ -57,7 +57,7 @@ fn a_million_sleep_at_once_with_guard_pages() {
         thread::yield_now();
     }
     let each = (memory_kb() - before) * 1024 / count;
-    println!("{count} asleep: {each} bytes each");
+    crate::tell(&format!("{count} asleep: {each} bytes each"));
     // The frames of a debug build take a second page.
     let bound = if cfg!(debug_assertions) { 11_000 } else { 5_500 };
     assert!(each < bound, "{each} bytes for each of {count}");

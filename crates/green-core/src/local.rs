@@ -93,6 +93,7 @@ macro_rules! thread_local {
     ($(#[$attr:meta])* $vis:vis static $name:ident: $t:ty = const $init:block $(; $($rest:tt)*)?) => {
         $(#[$attr])*
         $vis static $name: $crate::local::LocalKey<$t> = {
+            #[allow(clippy::declare_interior_mutable_const, reason = "it is read once for each green thread, and never as a place")]
             const __GREEN_LOCAL_INIT: $t = $init;
             fn __green_local_init() -> $t {
                 __GREEN_LOCAL_INIT

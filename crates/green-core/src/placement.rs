@@ -29,6 +29,13 @@ pub(crate) enum Place {
     On(&'static Shared),
 }
 
+/// Whether a child may borrow from its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Borrows {
+    Nothing,
+    Perhaps,
+}
+
 /// How much fewer descriptors another worker must have to be preferred to this one.
 const CLOSE: usize = 2;
 
@@ -37,8 +44,8 @@ const CLOSE: usize = 2;
 /// # Errors
 ///
 /// The OS error if no worker can be started.
-pub(crate) fn choose(hub: &Hub, config: &Config) -> io::Result<Place> {
-    if config.hubs() == 0 || !hub.may_lend() {
+pub(crate) fn choose(hub: &Hub, config: &Config, borrows: Borrows) -> io::Result<Place> {
+    if config.hubs() == 0 || (borrows == Borrows::Perhaps && !hub.may_lend()) {
         return Ok(Place::Here);
     }
     let workers = workers::get()?;

@@ -104,9 +104,8 @@ fn a_kill_unwinds_at_the_park_and_runs_destructors() {
         let _flag = flag;
         begun.store(true, Ordering::SeqCst);
         loop {
-            match park(WaitReason::Other) {
-                Outcome::Interrupted => kill::deliver(),
-                _ => {}
+            if park(WaitReason::Other) == Outcome::Interrupted {
+                kill::deliver();
             }
         }
     });

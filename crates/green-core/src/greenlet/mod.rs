@@ -77,7 +77,7 @@ pub use value::{Exit, Value};
 
 pub(crate) use end::{PATIENCE, can_unwind, complain, discard, on_thread_exit, report};
 pub(crate) use raw::{Body, RawCoroutine, Stage as CoroutineStage, Started};
-pub(crate) use thread::ThreadGreenlets;
+pub(crate) use thread::{ThreadGreenlets, any_started};
 
 use crate::context::Slot;
 use crate::hub::Hub;

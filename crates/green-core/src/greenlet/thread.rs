@@ -285,6 +285,11 @@ pub(super) fn peek(record: &Record) -> Option<Rc<ThreadGreenlets>> {
     copy
 }
 
+/// Returns true if the green thread has greenlets or coroutines that have begun and not ended.
+pub(crate) fn any_started(record: &Record) -> bool {
+    peek(record).is_some_and(|thread| !thread.is_empty())
+}
+
 impl fmt::Debug for ThreadGreenlets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadGreenlets").field("main", &self.main).finish_non_exhaustive()

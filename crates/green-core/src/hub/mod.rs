@@ -60,7 +60,7 @@ use crate::sys;
 use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
-use crate::{current, kill};
+use crate::{current, greenlet, kill};
 use shared::Shared;
 use std::time::Instant;
 
@@ -225,8 +225,12 @@ impl Hub {
     }
 
     /// Returns true if the running green thread may give other OS threads a borrow of its stack (I15).
+    ///
+    /// A root with greenlets or coroutines under way may not: it could be on the stack of one of them, which is leaked
+    /// if the OS thread ends while it is suspended, like a local green thread's.
     pub(crate) fn may_lend(&self) -> bool {
-        self.is_worker() || self.current().is_root.get()
+        let current = self.current();
+        self.is_worker() || (current.is_root.get() && !greenlet::any_started(current))
     }
 
     pub(crate) fn add_timer(&self, deadline: u64, event: TimerEvent) -> TimerKey {

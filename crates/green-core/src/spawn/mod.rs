@@ -19,7 +19,7 @@ use crate::current;
 use crate::hub::Hub;
 use crate::identity::Identity;
 use crate::mode::Mode;
-use crate::placement::{self, Place};
+use crate::placement::{self, Borrows, Place};
 use packet::{Join, Packet};
 use unstarted::{Task, Unstarted};
 
@@ -58,7 +58,7 @@ where
     T: Send + 'static,
 {
     // SAFETY: nothing is borrowed.
-    unsafe { spawn_unchecked(options, f) }
+    unsafe { start(options, f, Borrows::Nothing) }
 }
 
 /// Starts a green thread that may borrow; one that does is placed where that is sound (I15).
@@ -75,6 +75,20 @@ where
     F: FnOnce() -> T + Send + 'a,
     T: Send + 'a,
 {
+    // SAFETY: the caller's promise.
+    unsafe { start(options, f, Borrows::Perhaps) }
+}
+
+/// Starts a green thread.
+///
+/// # Safety
+///
+/// As for [`spawn_unchecked`]; and `Borrows::Nothing` is true.
+unsafe fn start<'a, F, T>(options: Options, f: F, borrows: Borrows) -> io::Result<Joiner<T>>
+where
+    F: FnOnce() -> T + Send + 'a,
+    T: Send + 'a,
+{
     let config = config::get()?;
     let identity = new_identity(options.name);
     let packet = Arc::new(Packet::new(Arc::clone(&identity), f));
@@ -87,7 +101,7 @@ where
     }
     let hub = current::hub();
     let unstarted = unstarted(hub, task, size)?;
-    match placement::choose(hub, config)? {
+    match placement::choose(hub, config, borrows)? {
         Place::Here => hub.enqueue_local(unstarted)?,
         Place::HereFirst(workers) => {
             hub.enqueue_shared(unstarted);
