@@ -91,7 +91,7 @@ fn many_unwind_at_once_in_any_order() {
         .collect();
     for (n, thread) in threads.into_iter().enumerate() {
         assert!(!panicking());
-        let payload: Box<dyn std::any::Any + Send> = thread.join().map(|()| ()).expect_err("it unwound");
+        let payload: Box<dyn std::any::Any + Send> = thread.join().expect_err("it unwound");
         assert_eq!(payload.downcast_ref(), Some(&n));
     }
     let mut order = order.borrow().clone();

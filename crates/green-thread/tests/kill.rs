@@ -520,3 +520,20 @@ fn many_kills_at_once() {
     // Those that were killed before their start dropped no guard.
     assert!(ended.load(Ordering::SeqCst) <= unstarted);
 }
+
+/// What runs at the end runs to its end: a kill does not cut it short, whenever it comes.
+#[test]
+fn on_exit_is_not_cut_short() {
+    let steps = Arc::new(AtomicUsize::new(0));
+    let handle = thread::spawn(thread::park);
+    let seen = Arc::clone(&steps);
+    handle.on_exit(move || {
+        seen.fetch_add(1, Ordering::SeqCst);
+        thread::yield_now();
+        thread::park_timeout(std::time::Duration::from_millis(1));
+        seen.fetch_add(1, Ordering::SeqCst);
+    });
+    handle.kill().unwrap();
+    assert!(handle.join().unwrap_err().is::<thread::Killed>());
+    assert_eq!(steps.load(Ordering::SeqCst), 2);
+}

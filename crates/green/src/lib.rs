@@ -2,7 +2,7 @@
 //!
 //! Change `use std::net` to `use green::net` and `use std::thread` to `use green::thread`, and ordinary blocking,
 //! thread-per-connection code holds tens of thousands of connections on a few OS threads. Or write
-//! `extern crate green as std;` at the root of a crate: then every `std::` path in it is this crate's. (`use green as std;`
+//! `#[macro_use] extern crate green as std;` at the root of a crate: then every `std::` path in it is this crate's. (`use green as std;`
 //! does the same for the one module that it stands in.)
 //!
 //! ```
@@ -64,7 +64,7 @@ pub use std::{fs, io, os, process, sync};
 pub use std::{
     alloc, any, arch, array, ascii, backtrace, borrow, boxed, cell, char, clone, cmp, collections, convert, default,
     env, error, f32, f64, ffi, fmt, future, hash, hint, iter, marker, mem, num, ops, option, path, pin, prelude,
-    primitive, ptr, rc, result, slice, str, string, task, vec,
+    primitive, ptr, range, rc, result, slice, str, string, task, vec,
 };
 
 // The integer modules, which std deprecates in favour of the types' own constants.
@@ -76,6 +76,9 @@ pub use std::{
     debug_assert_ne, eprint, eprintln, file, format, format_args, include, include_bytes, include_str, line, matches,
     module_path, option_env, print, println, stringify, todo, unimplemented, unreachable, write, writeln,
 };
+
+mod sys;
+pub use sys::*;
 
 /// Keeps the macro `panic!` apart from the module of the same name, which is ours.
 mod panic_macro {

@@ -15,6 +15,7 @@
 //! (`GREEN_HUB`), because a process may have others, `GREEN_URL` in a blue-green deployment say, which are not ours to
 //! judge.
 
+use std::fmt;
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::{env, io, thread};
@@ -202,7 +203,7 @@ fn default_stack_size() -> usize {
 }
 
 /// Why settings were refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// An environment variable has a value that is not allowed.
@@ -238,6 +239,13 @@ pub enum ConfigError {
     /// Settings were installed before, or are in use already.
     #[error("the settings of the process are fixed already: install them once, before anything is spawned")]
     TooLate,
+}
+
+/// As `Display`: a `main` that returns the error, and a panic, show it to a person.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<ConfigError> for io::Error {

@@ -69,6 +69,7 @@ impl Hub {
         shared.into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {
             task.abandon(Box::new(error));
+            task.exit();
             task.complete();
         }
     }
@@ -90,6 +91,7 @@ impl Hub {
             record.stack.set(None);
             if let Some(task) = record.task.take() {
                 task.abandon(Box::new(Abandoned));
+                task.exit();
                 task.complete();
             }
         }
@@ -98,5 +100,6 @@ impl Hub {
 
 fn abandon(unstarted: Unstarted) {
     unstarted.task.abandon(Box::new(Abandoned));
+    unstarted.task.exit();
     unstarted.task.complete();
 }

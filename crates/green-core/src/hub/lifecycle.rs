@@ -58,6 +58,7 @@ impl Hub {
             task.run();
         }
         record.exiting.set(true);
+        task.exit();
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);
         // From here on joiners may run; what is left is this hub's own affair.
@@ -71,6 +72,7 @@ impl Hub {
     pub(crate) fn finish_root(&self, task: Arc<dyn Task>) {
         let record = self.current();
         record.exiting.set(true);
+        task.exit();
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);
         task.complete();

@@ -90,6 +90,7 @@ impl Hub {
         while let Some((task, error)) = { self.unstartable.borrow_mut().pop() } {
             self.live.set(self.live.get() - 1);
             task.abandon(Box::new(error));
+            task.exit();
             task.complete();
         }
     }

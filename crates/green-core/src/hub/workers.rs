@@ -61,7 +61,12 @@ static WORKERS: OnceLock<Result<Workers, (io::ErrorKind, String)>> = OnceLock::n
 
 /// Returns the workers, starting them on first use.
 pub(crate) fn get() -> io::Result<&'static Workers> {
-    match WORKERS.get_or_init(|| start().map_err(|error| (error.kind(), error.to_string()))) {
+    if WORKERS.get().is_none() {
+        sys::on_raw_thread(|| {
+            WORKERS.get_or_init(|| start().map_err(|error| (error.kind(), error.to_string())));
+        })?;
+    }
+    match WORKERS.wait() {
         Ok(workers) => Ok(workers),
         Err((kind, message)) => Err(io::Error::new(*kind, message.clone())),
     }

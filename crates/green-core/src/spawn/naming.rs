@@ -6,11 +6,19 @@
 use std::io::Write;
 use std::panic;
 use std::sync::Once;
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::current;
 use crate::park::no_switch;
 
 static INSTALLED: Once = Once::new();
+
+/// Held while a message is written.
+static TURN: Mutex<()> = Mutex::new(());
+/// How long a message waits for another one.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Installs the hook, once in the process.
 pub(crate) fn install() {
@@ -33,6 +41,8 @@ pub(crate) fn put_before_present_hook() {
         }
         // A hook must not switch: std holds the hook's lock around it.
         no_switch(|| {
+            // So that the two parts of a message stay together. A hook that waits for another panic must not hang.
+            let _turn = TURN.try_lock_for(PATIENCE);
             announce();
             previous(info);
         });

@@ -92,6 +92,15 @@ impl<F, T> Packet<F, T> {
     }
 }
 
+/// Calls `f`. A backtrace ends at a frame of this name: what is below it is not the user's affair.
+#[inline(never)]
+fn __rust_begin_short_backtrace<F: FnOnce() -> T, T>(f: F) -> T {
+    let result = f();
+    // Keeps the call from becoming a jump, which would leave no frame.
+    std::hint::black_box(());
+    result
+}
+
 impl<F, T> Task for Packet<F, T>
 where
     F: FnOnce() -> T,
@@ -104,9 +113,12 @@ where
         // SAFETY: only the runner calls this, and nobody else touches the stage before `done`.
         let stage = unsafe { self.replace(Stage::Running) };
         let Stage::Waiting(f) = stage else { unreachable!("a task runs once") };
-        let result = catch_unwind(AssertUnwindSafe(f));
+        let result = catch_unwind(AssertUnwindSafe(|| __rust_begin_short_backtrace(f)));
         // SAFETY: as above.
         let _running = unsafe { self.replace(Stage::Ended(result)) };
+    }
+
+    fn exit(&self) {
         self.run_exits();
     }
 
@@ -119,7 +131,6 @@ where
         let stage = unsafe { self.replace(Stage::Ended(Err(payload))) };
         // The closure is dropped here, on the runner's OS thread; a panic of its destructor is its own affair.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(stage)));
-        self.run_exits();
     }
 }
 

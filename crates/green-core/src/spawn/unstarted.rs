@@ -14,8 +14,11 @@ use crate::stack::Credit;
 pub(crate) trait Task {
     fn identity(&self) -> &Arc<Identity>;
 
-    /// Runs the body, keeps its result, and runs what was to run at the end. Never unwinds.
+    /// Runs the body and keeps its result. Never unwinds.
     fn run(&self);
+
+    /// Runs what was to run at the end, where no kill is delivered any more. Never unwinds.
+    fn exit(&self);
 
     /// Makes the result known.
     fn complete(&self);

@@ -1,5 +1,6 @@
 //! How large a stack is.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 
 use crate::sys;
@@ -75,10 +76,17 @@ const fn pages_of(class: u8) -> usize {
 }
 
 /// Why a stack size was refused.
-#[derive(Debug, thiserror::Error)]
-#[error("a stack of {bytes} bytes is larger than any that can be mapped")]
+#[derive(thiserror::Error)]
+#[error("a stack of {bytes} bytes is larger than the largest, which has 64 GiB")]
 struct StackTooLarge {
     bytes: usize,
+}
+
+/// As `Display`: a panic shows it to a person.
+impl fmt::Debug for StackTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub(crate) use unix::{
     overflow::install_overflow_handler,
     page_size,
     poll::{Direction, poll_fds},
+    raw_thread::on_raw_thread,
     region::{GuardedRegion, Stacks},
     set_timer_slack,
     socket::{MAX_BUFFERS, MsgFlags, peek, receive_timeout, recv, recv_vectored, send, send_timeout, send_vectored},

@@ -16,6 +16,7 @@ pub(super) mod guard;
 pub(super) mod mapping;
 pub(super) mod overflow;
 pub(super) mod poll;
+pub(super) mod raw_thread;
 pub(super) mod region;
 pub(super) mod socket;
 pub(super) mod timer_fd;
