@@ -144,9 +144,9 @@ impl Hub {
 /// Returns the moment to sleep to for a timer at `deadline`: a little later, so that several timers share one wake-up.
 ///
 /// An OS thread's own sleep has 50 µs of slack by default (`PR_SET_TIMERSLACK`), which is what green threads would
-/// have with std; ours is an eighth of the time that is left, and 50 µs at most.
+/// have with std; ours is an eighth of the time that is left, and 80 µs at most.
 fn with_slack(deadline: u64) -> u64 {
-    const MOST: u64 = 50_000;
+    const MOST: u64 = 80_000;
     let left = deadline.saturating_sub(clock::ticks(clock::now()));
     deadline + (left / 8).min(MOST)
 }
