@@ -255,7 +255,8 @@ impl Hub {
         }
     }
 
-    /// Spends one successful I/O call; returns false when it is time to let the others run.
+    /// Spends one successful I/O call of a green thread that did not wait for it; returns false when it has had so many
+    /// in a row that it is time to let the others run.
     pub(crate) fn spend_io(&self) -> bool {
         let left = self.io_budget.get();
         self.io_budget.set(left.checked_sub(1).unwrap_or(crate::run_queue::BUDGET));
@@ -374,6 +375,9 @@ impl Hub {
         }
         record.reason.set(reason);
         record.state.set(State::Parked);
+        // Whoever runs next has not had its turn yet. A budget that went on counting would send one in so many requests
+        // of a busy server to the end of the queue, between its read and its write.
+        self.io_budget.set(crate::run_queue::BUDGET);
         self.suspend(record);
         if let Some(key) = record.timer.take() {
             self.cancel_timer(key);

@@ -35,7 +35,7 @@ impl Hub {
 
     fn sleep_announced(&self, bed: Bed) {
         let watch = self.is_worker().then(workers::announce_sleep);
-        let mut deadline = self.timers.borrow_mut().next_deadline().map(with_slack);
+        let mut deadline = self.sleep_deadline();
         // A searcher looks again soon, and so does one that would not be rung for a green thread spawned just now.
         if self.is_worker() && (self.searcher.get() || workers::is_work_waiting(self.shared)) {
             let again = clock::ticks(clock::now()) + workers::AGAIN;
@@ -52,6 +52,21 @@ impl Hub {
         }
         drop(watch);
         self.shared.inbox().flag().rise();
+    }
+
+    /// Returns the moment to sleep to for the next timer: a little after it is due, so that several share a wake-up.
+    ///
+    /// An OS thread's own sleep has 50 µs of slack by default (`PR_SET_TIMERSLACK`), which is what green threads would
+    /// have with std. Ours is an eighth of the time that is left where there are few timers, and 50 µs where there are
+    /// many, which would come one by one.
+    fn sleep_deadline(&self) -> Option<u64> {
+        const SLACK: u64 = 50_000;
+        const MANY: usize = 32;
+        let mut timers = self.timers.borrow_mut();
+        let deadline = timers.next_deadline()?;
+        let left = deadline.saturating_sub(clock::ticks(clock::now()));
+        let slack = if timers.len() >= MANY { SLACK } else { (left / 8).min(SLACK) };
+        Some(deadline + slack)
     }
 
     /// The sleep itself, until rung or `deadline` (in ticks).
@@ -139,16 +154,6 @@ impl Hub {
             }
         }
     }
-}
-
-/// Returns the moment to sleep to for a timer at `deadline`: a little later, so that several timers share one wake-up.
-///
-/// An OS thread's own sleep has 50 µs of slack by default (`PR_SET_TIMERSLACK`), which is what green threads would
-/// have with std; ours is an eighth of the time that is left, and 80 µs at most.
-fn with_slack(deadline: u64) -> u64 {
-    const MOST: u64 = 80_000;
-    let left = deadline.saturating_sub(clock::ticks(clock::now()));
-    deadline + (left / 8).min(MOST)
 }
 
 /// Returns the time from now to `deadline`.
