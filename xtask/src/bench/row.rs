@@ -63,7 +63,10 @@ pub(super) enum Disturbance {
     Nothing,
     /// Others on the processors of the run.
     Others,
-    /// The same, and the process keeps its one processor busy: what the wall clock has beyond the CPU time was taken.
+    /// The same, in a workload that sleeps and wakes so often that the processor's way in and out of idleness, which
+    /// is nobody's CPU time, would look like others: what counts is what comes on top of the least that was seen.
+    OthersOnTop,
+    /// As `Others`, and the process keeps its one processor busy: what the wall clock has beyond the CPU time was taken.
     AnyWait,
 }
 

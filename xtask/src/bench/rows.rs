@@ -1,6 +1,6 @@
 //! The rows of the table, and what must hold in each.
 
-use super::row::Disturbance::{AnyWait, Nothing};
+use super::row::Disturbance::{AnyWait, Nothing, OthersOnTop};
 use super::row::Runtime::{Epoll, Green, May, Threads, TokioCt, TokioMt};
 use super::row::Target::{AtLeastTimes, AtMost, Times, TimesBetter, TimesGo, TimesOwn, TimesOwnRow};
 use super::row::{Row, Runtime};
@@ -79,6 +79,7 @@ fn wakes() -> [Row; 3] {
         Row::alone("wake", "from another core, hub awake", "wake", "cpu=0 waker=1 total=5000 pause_us=20 busy=1")
             .figure("wake_p50_us", "µs, p50", []),
         Row::alone("wake", "from another core, hub asleep", "wake", "cpu=0 waker=1 total=2000 pause_us=200")
+            .disturbed_by(OthersOnTop)
             .figure("wake_p50_us", "µs, p50", [])
             .figure("wake_p99_us", "µs, p99", []),
     ]
@@ -112,6 +113,7 @@ fn memory() -> [Row; 3] {
 fn timers() -> [Row; 4] {
     [
         Row::alone("timers", "1,000 × 20 sleeps", "timers", "cpu=0 threads=1000 sleeps=20")
+            .disturbed_by(OthersOnTop)
             .figure("late_p50_us", "µs late, p50", [AtMost(100.0)])
             .figure("cpu_ns", "ns of CPU a sleep", [Times(0.6, May)]),
         Row::alone("timers", "100,000 × 10 sleeps", "timers", "cpu=0 threads=100000 sleeps=10 stack=65536")
@@ -120,12 +122,14 @@ fn timers() -> [Row; 4] {
             .figure("cpu_s", "s of CPU", [TimesBetter(0.8, TokioCt, TokioMt)])
             .figure("late_p50_us", "µs late, p50", []),
         Row::alone("precision", "one sleeper, 100 µs", "precision", "cpu=0 span_us=100 total=2000")
+            .disturbed_by(OthersOnTop)
             .besides(TokioCt, "total=200")
             .besides(TokioMt, "total=200")
             .at_most_rounds(3)
             .figure("late_p50_us", "µs late, p50", [])
             .figure("late_p99_us", "µs late, p99", []),
         Row::alone("precision", "one sleeper, 5 ms", "precision", "cpu=0 span_us=5000 total=100")
+            .disturbed_by(OthersOnTop)
             .at_most_rounds(3)
             .figure("late_p50_us", "µs late, p50", []),
     ]
@@ -141,6 +145,7 @@ fn echo() -> Vec<Row> {
     let p99 = [Times(1.0, TokioCt)];
     vec![
         row("echo, 1 connection", 1)
+            .disturbed_by(OthersOnTop)
             .on(&[Epoll, Green, May, TokioCt, TokioMt, Threads])
             .figure("server_cpu_us", cpu, [])
             .figure("latency_p50_us", "µs, p50", []),
@@ -203,6 +208,7 @@ fn stall() -> [Row; 4] {
     let row = |name, server| {
         let client = "cpus=0,1 warm_ms=300 ms=1500 connections=64 every_us=6400".to_owned();
         Row::pair("stall", name, server, "paced", client)
+            .disturbed_by(OthersOnTop)
             .on(&[Green, May, TokioMt, Threads])
             .figure("latency_p50_us", "µs, p50", [])
             .figure("latency_p99_us", "µs, p99", [])
