@@ -59,6 +59,11 @@ impl Identity {
         self.done.load(Ordering::Acquire)
     }
 
+    /// Returns the queue of those who wait for the end.
+    pub(crate) fn joiners(&self) -> &WaitQueue {
+        &self.joiners
+    }
+
     /// Marks the end and wakes all who wait for it.
     pub(crate) fn set_done(&self) {
         self.done.store(true, Ordering::Release);

@@ -51,7 +51,8 @@ mod panic_count;
 pub mod park;
 #[cfg(not(loom))]
 mod placement;
-mod primitive;
+#[doc(hidden)]
+pub mod primitive;
 #[cfg(not(loom))]
 mod reactor;
 #[cfg(loom)]
@@ -78,11 +79,19 @@ mod timer;
 pub mod unpark;
 #[expect(unsafe_code, reason = "intrusive nodes")]
 pub mod wait_queue;
+mod wait_reason;
+pub mod waitable;
 
 #[cfg(loom)]
+#[doc(hidden)]
 #[expect(unsafe_code, reason = "a stand-in for the unparker")]
-mod loom_stub;
+pub mod loom_stub;
 #[cfg(loom)]
-use loom_stub as park;
+#[doc(hidden)]
+pub use loom_stub as kill;
 #[cfg(loom)]
-use loom_stub as unpark;
+#[doc(hidden)]
+pub use loom_stub as park;
+#[cfg(loom)]
+#[doc(hidden)]
+pub use loom_stub as unpark;

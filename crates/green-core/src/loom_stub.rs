@@ -6,16 +6,7 @@ use loom::sync::{Condvar, Mutex};
 
 use crate::wait_queue::Node;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Unparked,
-    TimedOut,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitReason {
-    Other,
-}
+pub use crate::wait_reason::{Outcome, WaitReason};
 
 /// One model thread, as a waiter.
 pub(crate) struct Waiter {
@@ -25,6 +16,7 @@ pub(crate) struct Waiter {
 }
 
 #[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "nobody prints it")]
 pub struct Unparker(&'static Waiter);
 
 // SAFETY: as the real one's; loom checks the accesses.
@@ -70,4 +62,18 @@ pub fn park_until(deadline: Option<Instant>, _: WaitReason) -> Outcome {
     }
     *notified = false;
     Outcome::Unparked
+}
+
+/// Nothing is killed in a model.
+pub fn deliver() {}
+
+/// Nothing is killed in a model.
+#[derive(Debug)]
+pub struct Shield;
+
+impl Shield {
+    #[expect(clippy::new_without_default, reason = "the real one has none")]
+    pub fn new() -> Self {
+        Self
+    }
 }

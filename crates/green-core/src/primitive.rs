@@ -4,15 +4,15 @@
 //! that a model explores the interleavings of the very code that ships; otherwise they are std's and parking_lot's.
 
 #[cfg(not(loom))]
-pub(crate) use parking_lot::Mutex;
+pub use parking_lot::Mutex;
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
+pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU8, AtomicU32, Ordering, fence};
+pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 /// Tells the processor that this is a spin loop.
-pub(crate) fn spin(rounds: u32) {
+pub fn spin(rounds: u32) {
     #[cfg(not(loom))]
     if rounds < 64 {
         std::hint::spin_loop();
@@ -30,15 +30,15 @@ pub(crate) fn spin(rounds: u32) {
 /// loom's `Mutex` with parking_lot's signature.
 #[cfg(loom)]
 #[derive(Debug)]
-pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+pub struct Mutex<T>(loom::sync::Mutex<T>);
 
 #[cfg(loom)]
 impl<T> Mutex<T> {
-    pub(crate) fn new(value: T) -> Self {
+    pub fn new(value: T) -> Self {
         Self(loom::sync::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+    pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
         self.0.lock().expect("no model panics with a lock held")
     }
 }

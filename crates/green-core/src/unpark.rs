@@ -10,52 +10,7 @@ use crate::hub::shared::Message;
 use crate::record::Record;
 use crate::wait_queue::Node;
 
-/// What a park came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a park may have ended for another reason than a wake-up"]
-pub enum Outcome {
-    /// Somebody unparked this green thread. It may be a late wake-up of an earlier wait: check the condition again.
-    Unparked,
-    /// The deadline passed first.
-    TimedOut,
-    /// A kill or an alarm is pending: leave every queue, pass on what was taken, then call
-    /// [`kill::deliver`](crate::kill::deliver).
-    Interrupted,
-}
-
-/// Why a green thread is parked; shown by diagnostics. Every kind of wait has its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum WaitReason {
-    /// `thread::park` and its timed forms.
-    Park,
-    /// `thread::sleep` and timers.
-    Sleep,
-    /// Waiting for a green thread's end.
-    Join,
-    /// The end of a `thread::scope`.
-    Scope,
-    /// Data to read.
-    Read,
-    /// Room to write.
-    Write,
-    /// A connection to accept.
-    Accept,
-    /// A connection to be made.
-    Connect,
-    /// A pause before `accept` is tried again with no file descriptor free.
-    AcceptBackoff,
-    /// A job on a blocking pool.
-    Unblock,
-    /// A name to be resolved.
-    Resolve,
-    /// A lock.
-    Lock,
-    /// A tick of an interval.
-    Interval,
-    /// A wait of the program's own making.
-    Other,
-}
+pub use crate::wait_reason::{Outcome, WaitReason};
 
 /// The right to wake one green thread, from any OS thread, as often as one likes.
 ///

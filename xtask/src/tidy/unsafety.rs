@@ -25,7 +25,7 @@ const ALLOWED: &[&str] = &[
     "crates/green-core/src/stack/",
     "crates/green-core/src/sys/",
     "crates/green-core/src/unpark.rs",
-    "crates/green-core/src/wait_queue.rs",
+    "crates/green-core/src/wait_queue/",
     "crates/*/src/fd.rs",
     "crates/green-sync/src/raw/",
     "crates/green-sync/src/once_lock.rs",

@@ -12,6 +12,7 @@ use crate::run_queue::Runnable;
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
 use crate::timer::Timers;
+use crate::wait_queue::Node;
 use crate::{greenlet, local};
 
 impl Hub {
@@ -85,7 +86,7 @@ impl Hub {
         for record in leaked {
             record.state.set(State::Leaked);
             record.end_generation();
-            record.node.abandon();
+            record.node.for_each(Node::abandon);
             record.slot.forget();
             // A `Stack` that is dropped leaks its slot: it stays mapped for ever, for somebody may borrow from it (I8).
             record.stack.set(None);

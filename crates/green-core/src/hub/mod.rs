@@ -325,9 +325,9 @@ impl Hub {
         self.run_queue.push(Runnable::StartShared);
     }
 
-    /// Calls `f` with the wait node of every green thread of this hub.
+    /// Calls `f` with each wait node of every green thread of this hub.
     pub(crate) fn for_each_node(&self, mut f: impl FnMut(&Node)) {
-        self.records.for_each_live(|record| f(&record.node));
+        self.records.for_each_live(|record| record.node.for_each(&mut f));
     }
 
     /// Returns the stack size for so many bytes; most spawns ask for the same as the one before.

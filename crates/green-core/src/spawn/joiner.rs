@@ -10,6 +10,8 @@ use super::packet::Join;
 use crate::identity::Identity;
 use crate::kill::{self, KillError};
 use crate::unpark::Outcome;
+use crate::wait_queue::WaitQueue;
+use crate::waitable::Waitable;
 
 /// Owns the right to join a green thread that any OS thread may wait for. Dropping it detaches the green thread.
 pub struct Joiner<T> {
@@ -202,5 +204,38 @@ impl Remote {
                 Outcome::Interrupted => kill::deliver(),
             }
         }
+    }
+}
+
+/// Ready once the green thread has ended.
+impl<T> Waitable for Joiner<T> {
+    fn is_ready(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn queue(&self) -> Option<&WaitQueue> {
+        Some(self.identity().joiners())
+    }
+}
+
+/// Ready once the green thread has ended.
+impl<T> Waitable for LocalJoiner<T> {
+    fn is_ready(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn queue(&self) -> Option<&WaitQueue> {
+        Some(self.identity().joiners())
+    }
+}
+
+/// Ready once the green thread has ended.
+impl Waitable for Remote {
+    fn is_ready(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn queue(&self) -> Option<&WaitQueue> {
+        Some(self.identity().joiners())
     }
 }

@@ -11,6 +11,7 @@
 //! | QUEUED  | linked                                                       | CLAIMED by a notifier, or IDLE by its owner; under the lock |
 //! | CLAIMED | unlinked by a notifier that has still to say so              | DONE by that notifier, without the lock |
 //! | DONE    | notified; the notifier will not touch node or queue any more | IDLE by its owner                    |
+//! | SEVERAL | a green thread's own node, while it waits in several queues by the nodes from `previous` up to `next` | IDLE by its owner |
 //!
 //! The races that it survives:
 //! - *Timeout or kill against notify.* The owner takes the lock to unlink itself. If it finds itself CLAIMED, the
@@ -26,6 +27,8 @@
 //! unlink a green thread whose OS thread has ended; wake-ups that carry a token to pass on need every caller to
 //! do it right.
 
+mod several;
+
 use std::cell::Cell;
 use std::fmt;
 use std::ptr;
@@ -35,10 +38,14 @@ use crate::park::park_until;
 use crate::primitive::{AtomicU8, AtomicU32, Mutex, Ordering, spin};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 
+pub(crate) use several::Several;
+
 const IDLE: u8 = 0;
 const QUEUED: u8 = 1;
 const CLAIMED: u8 = 2;
 const DONE: u8 = 3;
+/// The owner waits in several queues, with nodes of their own.
+const SEVERAL: u8 = 4;
 
 /// A place in a queue. `state` is stored with `Release` and loaded with `Acquire` where it crosses OS threads; the
 /// other fields are guarded by the lock of the queue that the node is in.
@@ -183,15 +190,8 @@ impl WaitQueue {
     pub fn wait_until(&self, deadline: Option<Instant>, reason: WaitReason, blocked: impl FnOnce() -> bool) -> Outcome {
         let unparker = Unparker::current();
         let node = unparker.node();
-        {
-            let mut list = self.list.lock();
-            if !blocked() {
-                return Outcome::Unparked;
-            }
-            node.unparker.set(Some(unparker));
-            node.queue.set(self);
-            node.state.store(QUEUED, Ordering::Relaxed);
-            list.push_back(node);
+        if !self.enter(node, unparker, blocked) {
+            return Outcome::Unparked;
         }
         loop {
             let outcome = park_until(deadline, reason);
@@ -203,6 +203,19 @@ impl WaitQueue {
                 return if self.leave(node) { outcome } else { Outcome::Unparked };
             }
         }
+    }
+
+    /// Links `node` if `blocked`, asked under the lock, says so.
+    fn enter(&self, node: &Node, unparker: Unparker, blocked: impl FnOnce() -> bool) -> bool {
+        let mut list = self.list.lock();
+        if !blocked() {
+            return false;
+        }
+        node.unparker.set(Some(unparker));
+        node.queue.set(self);
+        node.state.store(QUEUED, Ordering::Relaxed);
+        list.push_back(node);
+        true
     }
 
     /// Unlinks `node`; returns false if a notification had claimed it before.
