@@ -63,6 +63,10 @@ impl RunQueue {
         self.budget.set(self.budget.get() + 1);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.queue.borrow().len()
+    }
+
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.borrow().is_empty()

@@ -46,7 +46,7 @@ impl Hub {
         }
         self.timers.replace(Timers::new());
         drop(self.alternate_stack.take());
-        self.live.set(0);
+        self.set_live(0);
         root.is_root.set(false);
         self.retire(root);
         // The next OS thread gets a loop of its own: this one's frames may have kept this OS thread's addresses.

@@ -61,7 +61,8 @@ impl Hub {
         task.exit();
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);
-        // From here on joiners may run; what is left is this hub's own affair.
+        // From here on joiners may run, and may spawn the next; what is left is this hub's own affair.
+        self.shared.note_live(self.live.get() - 1);
         task.complete();
         drop(record.task.take());
         // The last owner of a detached result drops it here, still as this green thread.
@@ -85,7 +86,7 @@ impl Hub {
     pub(super) fn finish(&self, record: &'static Record) {
         let mut stack = record.stack.take();
         self.retire(record);
-        self.live.set(self.live.get() - 1);
+        self.set_live(self.live.get() - 1);
         while self.run_queue.spend() {
             let Some(runnable) = self.run_queue.pop() else { break };
             let resumed = matches!(runnable, Runnable::Resume(_));

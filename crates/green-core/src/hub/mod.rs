@@ -35,6 +35,7 @@
 
 mod close;
 mod lifecycle;
+mod patience;
 pub(crate) mod shared;
 mod sleep;
 #[expect(unsafe_code, reason = "switches between stacks")]
@@ -50,6 +51,7 @@ use std::sync::Arc;
 use crate::context::Slot;
 use crate::identity::Identity;
 use crate::panic_count;
+use crate::placement::Favourite;
 use crate::reactor::Reactor;
 use crate::record::{Record, Records, State};
 use crate::run_queue::{RunQueue, Runnable};
@@ -61,6 +63,7 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
+use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
 
@@ -96,6 +99,7 @@ pub(crate) struct Hub {
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
     timers: RefCell<Timers<TimerEvent>>,
+    patience: Patience,
     reactor: Reactor,
     stacks: StackPool,
     records: Records,
@@ -109,6 +113,8 @@ pub(crate) struct Hub {
     searcher: Cell<bool>,
     /// The last answer of `stack_size`.
     last_size: Cell<Option<(usize, StackSize)>>,
+    /// Where the next spawn of a hub that is no worker goes.
+    favourite: Cell<Option<Favourite>>,
     /// The clock at the last pass, in ticks.
     now: Cell<u64>,
     polled: Cell<u64>,
@@ -135,6 +141,7 @@ impl Hub {
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
+            patience: Patience::new(),
             reactor: Reactor::new(),
             stacks: StackPool::new(),
             records,
@@ -143,6 +150,7 @@ impl Hub {
             closing: Cell::new(false),
             searcher: Cell::new(false),
             last_size: Cell::new(None),
+            favourite: Cell::new(None),
             now: Cell::new(0),
             polled: Cell::new(0),
             io_budget: Cell::new(crate::run_queue::BUDGET),
@@ -309,9 +317,16 @@ impl Hub {
             return Err(io::Error::other("the OS thread is ending: nothing more can be started on its hub"));
         }
         self.prepare_loop()?;
-        self.live.set(self.live.get() + 1);
+        self.set_live(self.live.get() + 1);
         self.run_queue.push(Runnable::StartLocal(Box::new(unstarted)));
         Ok(())
+    }
+
+    /// Says how many green threads live here.
+    #[inline]
+    pub(crate) fn set_live(&self, live: usize) {
+        self.live.set(live);
+        self.shared.note_live(live);
     }
 
     /// Queues an unstarted green thread that another worker may take.
@@ -323,6 +338,11 @@ impl Hub {
     /// Queues a turn for the oldest of the unstarted green threads that another worker may take.
     pub(crate) fn enqueue_token(&self) {
         self.run_queue.push(Runnable::StartShared);
+    }
+
+    /// The worker that the spawns of this hub go to, if it is no worker itself.
+    pub(crate) fn favourite(&self) -> &Cell<Option<Favourite>> {
+        &self.favourite
     }
 
     /// Calls `f` with each wait node of every green thread of this hub.

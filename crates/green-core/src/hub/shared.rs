@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
 use parking_lot::Mutex;
 
@@ -46,6 +46,13 @@ pub(crate) struct Shared {
     unstarted: Mutex<VecDeque<Unstarted>>,
     /// File descriptors registered here, for placement.
     registered: AtomicUsize,
+    /// Green threads that live here; only the owner writes it.
+    live: AtomicUsize,
+    /// Green threads that were handed over from elsewhere, and those of them that the owner has queued.
+    handed: AtomicUsize,
+    queued: AtomicUsize,
+    /// True while the owner has nothing to do and looks for messages; see `patience.rs`.
+    looking: AtomicBool,
     /// True while this worker sleeps where a ring makes it search; see `workers.rs`.
     searchable: AtomicBool,
     /// The fork generation in which the poll and the eventfd are this process's own.
@@ -60,6 +67,10 @@ impl Shared {
             registry: OnceLock::new(),
             unstarted: Mutex::new(VecDeque::new()),
             registered: AtomicUsize::new(0),
+            live: AtomicUsize::new(0),
+            handed: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
+            looking: AtomicBool::new(false),
             searchable: AtomicBool::new(false),
             fork: AtomicU32::new(0),
         }
@@ -119,10 +130,43 @@ impl Shared {
     }
 
     /// Queues an unstarted green thread from another OS thread; this worker starts it in its turn, unless another
-    /// takes it before. Returns whether this one slept.
+    /// takes it before. Returns whether this one had nothing else to do.
     pub(crate) fn hand(&self, unstarted: Unstarted) -> bool {
         self.unstarted.lock().push_back(unstarted);
-        self.send(Message::Start)
+        self.handed.fetch_add(1, Ordering::Relaxed);
+        self.send(Message::Start) || self.looking.load(Ordering::Relaxed)
+    }
+
+    /// Says that the owner looks for messages.
+    pub(crate) fn begin_look(&self) {
+        self.looking.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that it does no longer. Whoever pushed before and saw it look has left it to the owner to find somebody for
+    /// what the owner does not start at once.
+    pub(crate) fn end_look(&self) {
+        self.looking.store(false, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Notes that one that was handed over is in the run queue now. Only the owner calls this.
+    pub(crate) fn note_queued(&self) {
+        self.queued.store(self.queued.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Notes how many green threads live here. Only the owner calls this.
+    #[inline]
+    pub(crate) fn note_live(&self, live: usize) {
+        self.live.store(live, Ordering::Relaxed);
+    }
+
+    /// Returns about how many green threads live here or are on their way: for placement.
+    pub(crate) fn load(&self) -> usize {
+        let queued = self.queued.load(Ordering::Relaxed);
+        let coming = self.handed.load(Ordering::Relaxed).wrapping_sub(queued);
+        // Neither is read at the same moment as the other: an impossible difference is none.
+        let coming = if coming > usize::MAX / 2 { 0 } else { coming };
+        self.live.load(Ordering::Relaxed) + coming
     }
 
     pub(crate) fn set_searchable(&self, searchable: Searchable) {

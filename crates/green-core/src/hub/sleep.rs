@@ -22,6 +22,12 @@ const IDLE: u64 = 100_000_000;
 impl Hub {
     /// Sleeps until something is to be done. Called by the loop with nothing runnable.
     pub(super) fn sleep(&self) {
+        let next = { self.timers.borrow_mut().next_deadline() };
+        if self.looks_longer(next) {
+            self.mark_time();
+            return;
+        }
+        let begin = self.now.get();
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
         self.shared.set_searchable(Searchable::Yes);
         if self.shared.inbox().may_sleep(bed) {
@@ -31,6 +37,7 @@ impl Hub {
         self.answer_ring();
         // Time slept is no work: the next budget is not to be cut for it.
         self.mark_time();
+        self.learn_from_sleep(begin, self.now.get());
     }
 
     fn sleep_announced(&self, bed: Bed) {
@@ -98,7 +105,11 @@ impl Hub {
     /// Waits without a switch until the current green thread is woken, times out, or is to be interrupted.
     pub(super) fn wait_in_place(&self, record: &'static Record, deadline: Option<Instant>) -> Outcome {
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
-        self.wait_here(record, deadline, bed, |hub, deadline| hub.lie_down(bed, deadline))
+        self.wait_here(record, deadline, bed, |hub, deadline| {
+            let begin = clock::ticks(clock::now());
+            hub.lie_down(bed, deadline);
+            hub.learn_from_sleep(begin, clock::ticks(clock::now()));
+        })
     }
 
     /// Waits for one fd without a switch and without a poll of this hub's: `Unparked` means that the call which
@@ -143,12 +154,15 @@ impl Hub {
             if deadline.is_some_and(|deadline| deadline <= clock::ticks(clock::now())) {
                 return Outcome::TimedOut;
             }
+            let timer = self.timers.borrow_mut().next_deadline();
+            let next = match (deadline, timer) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+            if self.looks_longer(next) {
+                continue;
+            }
             if self.shared.inbox().may_sleep(bed) {
-                let timer = self.timers.borrow_mut().next_deadline();
-                let next = match (deadline, timer) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
                 lie_down(self, next);
                 self.shared.inbox().flag().rise();
             }

@@ -52,7 +52,7 @@ impl Hub {
             Runnable::Resume(record) => (record.state.get() == State::Runnable).then_some(record),
             Runnable::StartShared => {
                 let unstarted = self.shared.unstarted().lock().pop_front()?;
-                self.live.set(self.live.get() + 1);
+                self.set_live(self.live.get() + 1);
                 self.start(unstarted, here)
             }
             Runnable::StartLocal(unstarted) => self.start(*unstarted, here),
@@ -88,7 +88,7 @@ impl Hub {
             self.reactor.look(self);
         }
         while let Some((task, error)) = { self.unstartable.borrow_mut().pop() } {
-            self.live.set(self.live.get() - 1);
+            self.set_live(self.live.get() - 1);
             task.abandon(Box::new(error));
             task.exit();
             task.complete();
@@ -108,7 +108,10 @@ impl Hub {
             match message {
                 Message::Unpark(unparker) => self.unpark_local(unparker.record(), unparker.generation()),
                 Message::Kill(unparker) => self.kill_local(unparker),
-                Message::Start => self.enqueue_token(),
+                Message::Start => {
+                    self.shared.note_queued();
+                    self.enqueue_token();
+                }
                 Message::Forget(token) => self.reactor.forget(self, token),
                 Message::Release(token) => self.reactor.release(self, token),
             }

@@ -106,11 +106,15 @@ impl Workers {
         &self.hubs
     }
 
-    /// Gives a green thread to one of the workers in turn: for spawners that are no worker themselves.
-    pub(crate) fn send_in_turn(&self, unstarted: Unstarted) {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.hubs.len();
-        // One that slept runs it at once; beside a busy one, somebody else may want it.
-        if !self.hubs[turn].hand(unstarted) {
+    /// Returns the index of each worker in turn.
+    pub(crate) fn turn(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed) % self.hubs.len()
+    }
+
+    /// Gives a green thread to a worker: for spawners that are no worker themselves.
+    pub(crate) fn hand(&self, worker: &'static Shared, unstarted: Unstarted) {
+        // One that slept, or is about to, runs it at once; beside a busy one, somebody else may want it.
+        if !worker.hand(unstarted) && worker.load() > 1 {
             self.invite();
         }
     }
@@ -191,6 +195,13 @@ pub(super) fn is_work_waiting(own: &Shared) -> bool {
     let Some(Ok(workers)) = WORKERS.get() else { return false };
     workers.hubs.len() > 1
         && workers.hubs.iter().any(|hub| !std::ptr::eq(*hub, own) && !hub.unstarted().lock().is_empty())
+}
+
+/// Rings one sleeping worker to search, if any sleeps and nobody searches.
+pub(super) fn invite() {
+    if let Some(Ok(workers)) = WORKERS.get() {
+        workers.invite();
+    }
 }
 
 impl Hub {

@@ -107,7 +107,7 @@ where
             hub.enqueue_shared(unstarted);
             workers.invite();
         }
-        Place::InTurn(workers) => workers.send_in_turn(unstarted),
+        Place::ThereFirst(workers, shared) => workers.hand(shared, unstarted),
         Place::On(shared) => placement::send(shared, unstarted),
     }
     Ok(Joiner::new(join))

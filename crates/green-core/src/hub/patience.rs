@@ -1,0 +1,109 @@
+//! Looking a little longer before a sleep, where that has paid lately.
+//!
+//! A wake across cores costs some 40 µs, most of it in the kernel and in the processor's own sleep. Where two OS threads
+//! answer each other within a few microseconds, looking at the inbox for as long as a wake-up would take saves it at both
+//! ends; where nothing comes, it burns a core for nothing, and where the other OS thread waits for this very core, it
+//! makes things worse. So each look in vain doubles the number of sleeps until the next one, and only sleeps that a
+//! message ended soon count. A hub that waits for sockets or timers, or for nothing, looks once and never again.
+//!
+//! On a single processor nobody could send anything meanwhile, so there is no looking.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+use super::{Hub, workers};
+use crate::clock;
+
+/// How long to look, in ticks: the other side may be on its way out of a sleep of its own.
+const LOOK: u64 = 50_000;
+/// A sleep that a message ended within this time, in ticks, wake-up included, might have been a look.
+const SOON: u64 = 100_000;
+/// The most such sleeps between two looks.
+const MOST: u16 = 1023;
+/// Rounds between two readings of the clock.
+const ROUNDS: u32 = 32;
+
+/// How patient one hub is.
+#[derive(Debug)]
+pub(super) struct Patience {
+    /// Sleeps that a message has to end soon before the next look.
+    left: Cell<u16>,
+    /// What `left` becomes after a look in vain.
+    penalty: Cell<u16>,
+}
+
+impl Patience {
+    pub(super) const fn new() -> Self {
+        Self { left: Cell::new(2), penalty: Cell::new(1) }
+    }
+
+    fn succeed(&self) {
+        self.penalty.set(1);
+    }
+
+    fn fail(&self) {
+        self.left.set(self.penalty.get());
+        self.penalty.set((2 * self.penalty.get() + 1).min(MOST));
+    }
+}
+
+impl Hub {
+    /// Looks for messages before a sleep to `deadline` (in ticks); returns true if the sleep is not to be.
+    #[inline]
+    pub(super) fn looks_longer(&self, deadline: Option<u64>) -> bool {
+        self.patience.left.get() == 0 && self.look_longer(deadline)
+    }
+
+    #[cold]
+    fn look_longer(&self, deadline: Option<u64>) -> bool {
+        let inbox = self.shared.inbox();
+        let end = clock::ticks(clock::now()) + LOOK;
+        // A deadline on the way has its own precision to keep.
+        if deadline.is_some_and(|deadline| deadline <= end) {
+            return false;
+        }
+        self.shared.begin_look();
+        let found = loop {
+            let came = (0..ROUNDS).any(|_| {
+                std::hint::spin_loop();
+                !inbox.is_empty()
+            });
+            if came {
+                break true;
+            }
+            if clock::ticks(clock::now()) >= end {
+                break false;
+            }
+        };
+        self.shared.end_look();
+        if found {
+            self.patience.succeed();
+            self.share_what_came();
+            return true;
+        }
+        self.patience.fail();
+        // Nobody rings one that is not announced as asleep for a green thread to take: look once more for those.
+        self.is_worker() && workers::is_work_waiting(self.shared)
+    }
+
+    /// Finds somebody for what came during the look and cannot be started at once.
+    fn share_what_came(&self) {
+        self.drain_inbox();
+        if self.is_worker() && self.run_queue.len() > 1 && !self.shared.unstarted().lock().is_empty() {
+            workers::invite();
+        }
+    }
+
+    /// Learns from a sleep that began at `begin` and has just ended.
+    pub(super) fn learn_from_sleep(&self, begin: u64, end: u64) {
+        let left = self.patience.left.get();
+        if left > 0 && end.saturating_sub(begin) < SOON && !self.shared.inbox().is_empty() && several_processors() {
+            self.patience.left.set(left - 1);
+        }
+    }
+}
+
+fn several_processors() -> bool {
+    static SEVERAL: OnceLock<bool> = OnceLock::new();
+    *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() > 1))
+}
