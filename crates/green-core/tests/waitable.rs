@@ -28,14 +28,6 @@ impl Tokens {
     fn try_take(&self) -> bool {
         self.count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1)).is_ok()
     }
-
-    fn take(&self) {
-        while !self.try_take() {
-            if self.queue.wait_until(None, WaitReason::Other, || !self.is_ready()) == Outcome::Interrupted {
-                green_core::kill::deliver();
-            }
-        }
-    }
 }
 
 impl Waitable for Tokens {
