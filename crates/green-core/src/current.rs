@@ -14,7 +14,7 @@ use std::ptr;
 use parking_lot::Mutex;
 
 use crate::hub::{Hub, Kind};
-use crate::identity::Identity;
+use crate::spawn::unstarted::Task;
 use std::sync::Arc;
 
 thread_local! {
@@ -64,10 +64,10 @@ pub(crate) fn hub() -> &'static Hub {
     }
 }
 
-/// Makes this OS thread's hub. `identity` is that of the root, if somebody else has made it up already.
+/// Makes this OS thread's hub. `task` is what the root stands for, if it was spawned (`GREEN=off`).
 #[cold]
 #[inline(never)]
-pub(crate) fn make(kind: Kind, identity: Option<Arc<Identity>>) -> &'static Hub {
+pub(crate) fn make(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
     debug_assert!(existing().is_none(), "an OS thread has one hub");
     let hub = reusable().unwrap_or_else(|| Box::leak(Box::new(Hub::new())));
     CURRENT.set(hub);
@@ -75,7 +75,7 @@ pub(crate) fn make(kind: Kind, identity: Option<Arc<Identity>>) -> &'static Hub 
     if GUARD.try_with(|_| ()).is_err() {
         let _ = LATE_GUARD.try_with(|_| ());
     }
-    hub.open(kind, identity);
+    hub.open(kind, task);
     hub
 }
 

@@ -14,8 +14,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
 use std::time::Instant;
 
 use crate::current;
@@ -23,6 +22,26 @@ use crate::kill;
 use crate::park::park_until;
 use crate::unpark::{Outcome, Unparker, UnparkerCell, WaitReason};
 use crate::wait_queue::WaitQueue;
+
+pub use crate::spawn::identity_ref::IdentityRef;
+
+/// The green thread has ended, and its result is there.
+const DONE: u8 = 1;
+/// Somebody may wait in the queue of the joiners.
+const AWAITED: u8 = 2;
+/// The handle with the right to the result is gone.
+const DETACHED: u8 = 4;
+/// Closures were added that run at the end.
+const EXITS: u8 = 8;
+/// No more can be.
+const CLOSED: u8 = 16;
+
+/// Whether the end of the green thread, or that of its handle, came first or second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    First,
+    Second,
+}
 
 const EMPTY: u32 = 0;
 const NOTIFIED: u32 = 1;
@@ -36,8 +55,8 @@ pub struct Identity {
     kill_requested: AtomicBool,
     /// The way to the record, once the green thread has started.
     started: UnparkerCell,
-    /// True once the green thread has ended; stored with `Release` after its result.
-    done: AtomicBool,
+    /// DONE, AWAITED, DETACHED, EXITS and CLOSED; every change is `AcqRel`.
+    ends: AtomicU8,
     joiners: WaitQueue,
 }
 
@@ -49,14 +68,20 @@ impl Identity {
             token: AtomicU32::new(EMPTY),
             kill_requested: AtomicBool::new(false),
             started: UnparkerCell::empty(),
-            done: AtomicBool::new(false),
+            ends: AtomicU8::new(0),
             joiners: WaitQueue::new(),
         }
     }
 
     /// Returns true once the green thread has ended and its result can be taken.
     pub(crate) fn is_done(&self) -> bool {
-        self.done.load(Ordering::Acquire)
+        self.ends.load(Ordering::Acquire) & DONE != 0
+    }
+
+    /// Returns as [`is_done`](Self::is_done) does, for somebody who will wait in the queue of the joiners if it is false:
+    /// asked under that queue's lock, it makes the end notify it.
+    pub(crate) fn is_done_or_awaited(&self) -> bool {
+        self.ends.fetch_or(AWAITED, Ordering::AcqRel) & DONE != 0
     }
 
     /// Returns the queue of those who wait for the end.
@@ -65,9 +90,35 @@ impl Identity {
     }
 
     /// Marks the end and wakes all who wait for it.
-    pub(crate) fn set_done(&self) {
-        self.done.store(true, Ordering::Release);
-        self.joiners.notify_all();
+    pub(crate) fn set_done(&self) -> Ends {
+        let before = self.ends.fetch_or(DONE, Ordering::AcqRel);
+        // Whoever sets AWAITED later sees DONE and does not wait. Most are joined when they have ended already.
+        if before & AWAITED != 0 {
+            self.joiners.notify_all();
+        }
+        if before & DETACHED != 0 { Ends::Second } else { Ends::First }
+    }
+
+    /// Closes the list of closures that run at the end, unless there may be some; returns whether it did.
+    pub(crate) fn close_exits_if_none(&self) -> bool {
+        let close = |ends| (ends & EXITS == 0).then_some(ends | CLOSED);
+        self.ends.fetch_update(Ordering::AcqRel, Ordering::Relaxed, close).is_ok()
+    }
+
+    /// Closes that list; called under its lock.
+    pub(crate) fn close_exits(&self) {
+        self.ends.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    /// Announces an addition to that list, under its lock; returns false if the list is closed.
+    pub(crate) fn announce_exit(&self) -> bool {
+        self.ends.fetch_or(EXITS, Ordering::AcqRel) & CLOSED == 0
+    }
+
+    /// Marks that the handle is gone.
+    pub(crate) fn set_detached(&self) -> Ends {
+        let before = self.ends.fetch_or(DETACHED, Ordering::AcqRel);
+        if before & DONE != 0 { Ends::Second } else { Ends::First }
     }
 
     /// Waits for the end. A kill point: `Interrupted` means that something is to be delivered.
@@ -76,7 +127,7 @@ impl Identity {
             return Outcome::Unparked;
         }
         loop {
-            let outcome = self.joiners.wait_until(deadline, WaitReason::Join, || !self.is_done());
+            let outcome = self.joiners.wait_until(deadline, WaitReason::Join, || !self.is_done_or_awaited());
             if self.is_done() {
                 return Outcome::Unparked;
             }
@@ -159,8 +210,8 @@ impl fmt::Debug for Identity {
 }
 
 /// Returns the identity of the running green thread; on a plain OS thread, of its root.
-pub fn current() -> Arc<Identity> {
-    current::hub().current().identity()
+pub fn current() -> IdentityRef {
+    IdentityRef::of_task(&current::hub().current().task())
 }
 
 /// Returns the number of the running green thread.

@@ -21,7 +21,6 @@ use std::sync::Arc;
 use crate::context::Slot;
 use crate::greenlet::ThreadGreenlets;
 use crate::hub::shared::Shared;
-use crate::identity::Identity;
 use crate::kill::Interrupts;
 use crate::local::Slots;
 use crate::spawn::unstarted::Task;
@@ -65,8 +64,7 @@ pub(crate) struct Record {
     /// The timer of the park in progress.
     pub(crate) timer: Cell<Option<TimerKey>>,
     pub(crate) node: Node,
-    pub(crate) identity: Cell<Option<Arc<Identity>>>,
-    /// What is told about the end of a started green thread; none for a root.
+    /// Who it is, and what is told of its end.
     pub(crate) task: Cell<Option<Arc<dyn Task>>>,
     pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) greenlets: Cell<Option<Rc<ThreadGreenlets>>>,
@@ -94,7 +92,6 @@ impl Record {
             timer: Cell::new(None),
             node: Node::new(),
             interrupts: Interrupts::new(),
-            identity: Cell::new(None),
             task: Cell::new(None),
             greenlets: Cell::new(None),
             locals: Slots::new(),
@@ -115,11 +112,11 @@ impl Record {
         self.generation.set(self.generation.get().wrapping_add(1));
     }
 
-    /// Returns the identity of the green thread whose record this is.
-    pub(crate) fn identity(&self) -> Arc<Identity> {
-        let identity = self.identity.take().expect("a live record has an identity");
-        let copy = Arc::clone(&identity);
-        self.identity.set(Some(identity));
+    /// Returns what the green thread whose record this is runs.
+    pub(crate) fn task(&self) -> Arc<dyn Task> {
+        let task = self.task.take().expect("a live record has a task");
+        let copy = Arc::clone(&task);
+        self.task.set(Some(task));
         copy
     }
 }

@@ -56,7 +56,7 @@ impl<T> LocalJoinHandle<T> {
     /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        self.thread.get_or_init(|| Thread::new(self.joiner.identity().clone()))
+        self.thread.get_or_init(|| Thread::new(self.joiner.identity_ref()))
     }
 
     /// Waits until the green thread has ended and returns its result; see [`JoinHandle::join`](crate::JoinHandle::join).

@@ -296,7 +296,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// ```
     #[must_use]
     pub fn thread(&self) -> &Thread {
-        self.thread.get_or_init(|| Thread::new(self.joiner.identity().clone()))
+        self.thread.get_or_init(|| Thread::new(self.joiner.identity_ref()))
     }
 
     /// Waits until the green thread has ended, destructors of its thread-locals included, and returns its result.

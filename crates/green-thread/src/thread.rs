@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 
-use green_core::identity::Identity;
+use green_core::identity::IdentityRef;
 
 use crate::ThreadId;
 
@@ -27,11 +26,11 @@ use crate::ThreadId;
 /// ```
 #[derive(Clone)]
 pub struct Thread {
-    identity: Arc<Identity>,
+    identity: IdentityRef,
 }
 
 impl Thread {
-    pub(crate) fn new(identity: Arc<Identity>) -> Thread {
+    pub(crate) fn new(identity: IdentityRef) -> Thread {
         Thread { identity }
     }
 

@@ -417,3 +417,57 @@ fn debug_says_nothing_of_the_result() {
     assert_eq!(format!("{child:?}"), "JoinHandle { .. }");
     child.join().unwrap();
 }
+
+/// Counts how often it is dropped.
+struct Counted(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_result_that_nobody_takes_is_dropped_though_the_name_lives_on() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    for detach_first in [true, false] {
+        let drops = std::sync::Arc::new(AtomicUsize::new(0));
+        let counted = Counted(drops.clone());
+        let handle = green_thread::spawn(move || {
+            green_thread::park();
+            counted
+        });
+        let name = handle.thread().clone();
+        if detach_first {
+            drop(handle);
+            assert_eq!(drops.load(Ordering::SeqCst), 0);
+            name.unpark();
+        } else {
+            name.unpark();
+            while !handle.is_finished() {
+                green_thread::yield_now();
+            }
+            assert_eq!(drops.load(Ordering::SeqCst), 0, "somebody might still join");
+            drop(handle);
+        }
+        while drops.load(Ordering::SeqCst) == 0 {
+            green_thread::yield_now();
+        }
+        assert_eq!(name.id(), name.clone().id());
+        drop(name);
+        assert_eq!(drops.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[test]
+fn a_result_that_was_taken_is_dropped_once() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let drops = std::sync::Arc::new(AtomicUsize::new(0));
+    let counted = Counted(drops.clone());
+    let result = green_thread::spawn(move || counted).join();
+    assert_eq!(drops.load(Ordering::SeqCst), 0);
+    drop(result);
+    assert_eq!(drops.load(Ordering::SeqCst), 1);
+}

@@ -1,8 +1,5 @@
 //! The start and the end of a green thread on its hub.
 
-use std::io::Write;
-use std::sync::Arc;
-
 use super::Hub;
 use crate::record::{Record, State};
 use crate::run_queue::Runnable;
@@ -37,19 +34,16 @@ impl Hub {
         } else {
             record.stack.set(Some(stack));
         }
-        let identity = Arc::clone(task.identity());
-        if !identity.start(Unparker::of(record)) {
+        if !task.identity().start(Unparker::of(record)) {
             record.interrupts.set_killed();
         }
-        record.identity.set(Some(identity));
         record.task.set(Some(task));
         Some(record)
     }
 
     /// Runs a green thread from its closure to its last destructor. Never unwinds.
     pub(super) fn run_body(&self, record: &'static Record) {
-        let task = record.task.take().expect("a started green thread has a task");
-        record.task.set(Some(Arc::clone(&task)));
+        let task = record.task();
         if record.interrupts.is_pending() {
             // Killed before its start: the closure never runs, and is dropped here, on a stack of its own.
             record.exiting.set(true);
@@ -61,23 +55,20 @@ impl Hub {
         task.exit();
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);
-        // From here on joiners may run, and may spawn the next; what is left is this hub's own affair.
+        // From here on joiners may run, and may spawn the next; what is left is this hub's own affair. A result that
+        // nobody waits for is dropped here, still as this green thread.
         self.shared.note_live(self.live.get() - 1);
         task.complete();
-        drop(record.task.take());
-        // The last owner of a detached result drops it here, still as this green thread.
-        abort_on_unwind(move || drop(task));
     }
 
     /// Ends a root that stands for a spawned green thread (`GREEN=off`), whose body has run.
-    pub(crate) fn finish_root(&self, task: Arc<dyn Task>) {
+    pub(crate) fn finish_root(&self, task: &dyn Task) {
         let record = self.current();
         record.exiting.set(true);
         task.exit();
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);
         task.complete();
-        abort_on_unwind(move || drop(task));
         // It stays exiting: std's own thread-local destructors come next, and a kill must not unwind those.
     }
 
@@ -117,24 +108,8 @@ impl Hub {
         record.shield.set(0);
         record.no_switch.set(0);
         record.interrupts.clear();
-        record.identity.set(None);
+        record.task.set(None);
         record.greenlets.set(None);
         self.records.give(record);
     }
-}
-
-/// Runs `f`; a panic in it ends the process, as std's does when a thread's result panics on drop.
-fn abort_on_unwind(f: impl FnOnce()) {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            if std::thread::panicking() {
-                let _ = std::io::stderr().write_all(b"fatal runtime error: thread result panicked on drop, aborting\n");
-                std::process::abort();
-            }
-        }
-    }
-    let bomb = Bomb;
-    f();
-    std::mem::forget(bomb);
 }

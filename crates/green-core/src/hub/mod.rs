@@ -55,6 +55,7 @@ use crate::placement::Favourite;
 use crate::reactor::Reactor;
 use crate::record::{Record, Records, State};
 use crate::run_queue::{RunQueue, Runnable};
+use crate::spawn::identity_ref::Root;
 use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
 use crate::stack::{Stack, StackPool, StackSize};
@@ -160,7 +161,7 @@ impl Hub {
     }
 
     /// Takes the hub into use on this OS thread.
-    pub(crate) fn open(&self, kind: Kind, identity: Option<Arc<Identity>>) {
+    pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
         sys::install_fork_guard();
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()
@@ -174,20 +175,20 @@ impl Hub {
         self.shared.adopt();
         self.loop_record.state.set(State::Running);
         let name = Some("green hub".into());
-        self.loop_record.identity.set(Some(Arc::new(Identity::new(ids::next(), name))));
+        self.loop_record.task.set(Some(Arc::new(Root(Identity::new(ids::next(), name)))));
         self.current.set(self.loop_record);
         if kind == Kind::Root {
             let root = self.records.take(self.shared);
             root.is_root.set(true);
             root.state.set(State::Running);
-            let identity = identity.unwrap_or_else(|| {
+            let task = task.unwrap_or_else(|| {
                 let name = std::thread::current().name().map(Into::into);
-                Arc::new(Identity::new(ids::next(), name))
+                Arc::new(Root(Identity::new(ids::next(), name)))
             });
-            if !identity.start(Unparker::of(root)) {
+            if !task.identity().start(Unparker::of(root)) {
                 root.interrupts.set_killed();
             }
-            root.identity.set(Some(identity));
+            root.task.set(Some(task));
             self.current.set(root);
         }
     }
@@ -226,9 +227,9 @@ impl Hub {
     /// Calls `f` with the identity of whoever runs; there is none in the last moments of a hub.
     pub(crate) fn try_with_identity<R>(&self, f: impl FnOnce(&Identity) -> R) -> Option<R> {
         let record = self.current();
-        let identity = record.identity.take()?;
-        let result = f(&identity);
-        record.identity.set(Some(identity));
+        let task = record.task.take()?;
+        let result = f(task.identity());
+        record.task.set(Some(task));
         Some(result)
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::packet::Join;
-use crate::identity::Identity;
+use crate::identity::{Identity, IdentityRef};
 use crate::kill::{self, KillError};
 use crate::unpark::Outcome;
 use crate::wait_queue::WaitQueue;
@@ -30,8 +30,13 @@ impl<T> Joiner<T> {
     }
 
     /// Returns who the green thread is.
-    pub fn identity(&self) -> &Arc<Identity> {
+    pub fn identity(&self) -> &Identity {
         self.packet.identity()
+    }
+
+    /// Returns who the green thread is, to be kept.
+    pub fn identity_ref(&self) -> IdentityRef {
+        IdentityRef::new(Arc::<dyn Join<T>>::clone(&self.packet))
     }
 
     /// Returns true once the result is there.
@@ -89,6 +94,13 @@ impl<T> Joiner<T> {
     }
 }
 
+impl<T> Drop for Joiner<T> {
+    fn drop(&mut self) {
+        // SAFETY: this is the only handle, and it is going.
+        unsafe { self.packet.detach() };
+    }
+}
+
 impl<T> fmt::Debug for Joiner<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Joiner").field("identity", self.identity()).finish_non_exhaustive()
@@ -107,8 +119,13 @@ impl<T> LocalJoiner<T> {
     }
 
     /// Returns who the green thread is.
-    pub fn identity(&self) -> &Arc<Identity> {
+    pub fn identity(&self) -> &Identity {
         self.inner.identity()
+    }
+
+    /// Returns who the green thread is, to be kept.
+    pub fn identity_ref(&self) -> IdentityRef {
+        self.inner.identity_ref()
     }
 
     /// Returns true once the result is there.
@@ -152,7 +169,7 @@ impl<T> LocalJoiner<T> {
 
     /// Returns a handle for other OS threads, which can kill and wait but never see the result.
     pub fn remote(&self) -> Remote {
-        Remote { identity: Arc::clone(self.identity()) }
+        Remote { identity: self.identity_ref() }
     }
 }
 
@@ -165,12 +182,12 @@ impl<T> fmt::Debug for LocalJoiner<T> {
 /// What other OS threads may do with a green thread of [`spawn_local`](super::spawn_local): kill it, wait for it.
 #[derive(Clone, Debug)]
 pub struct Remote {
-    identity: Arc<Identity>,
+    identity: IdentityRef,
 }
 
 impl Remote {
     /// Returns who the green thread is.
-    pub fn identity(&self) -> &Arc<Identity> {
+    pub fn identity(&self) -> &IdentityRef {
         &self.identity
     }
 
@@ -210,7 +227,7 @@ impl Remote {
 /// Ready once the green thread has ended.
 impl<T> Waitable for Joiner<T> {
     fn is_ready(&self) -> bool {
-        self.is_finished()
+        self.identity().is_done_or_awaited()
     }
 
     fn queue(&self) -> Option<&WaitQueue> {
@@ -221,7 +238,7 @@ impl<T> Waitable for Joiner<T> {
 /// Ready once the green thread has ended.
 impl<T> Waitable for LocalJoiner<T> {
     fn is_ready(&self) -> bool {
-        self.is_finished()
+        self.identity().is_done_or_awaited()
     }
 
     fn queue(&self) -> Option<&WaitQueue> {
@@ -232,7 +249,7 @@ impl<T> Waitable for LocalJoiner<T> {
 /// Ready once the green thread has ended.
 impl Waitable for Remote {
     fn is_ready(&self) -> bool {
-        self.is_finished()
+        self.identity().is_done_or_awaited()
     }
 
     fn queue(&self) -> Option<&WaitQueue> {

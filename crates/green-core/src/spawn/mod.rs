@@ -1,5 +1,6 @@
 //! Spawning: from a closure to an unstarted green thread on some hub, and the handles to wait for it.
 
+pub(crate) mod identity_ref;
 pub(crate) mod ids;
 mod joiner;
 pub(crate) mod naming;
@@ -90,8 +91,7 @@ where
     T: Send + 'a,
 {
     let config = config::get()?;
-    let identity = new_identity(options.name);
-    let packet = Arc::new(Packet::new(Arc::clone(&identity), f));
+    let packet = Arc::new(Packet::new(new_identity(options.name), f));
     // SAFETY: the caller promises that the borrows outlive every use.
     let (task, join) = unsafe { erase(packet) };
     let size = options.stack_size.unwrap_or(config.stack_size());
@@ -133,8 +133,8 @@ where
     Ok(LocalJoiner::new(join))
 }
 
-fn new_identity(name: Option<String>) -> Arc<Identity> {
-    Arc::new(Identity::new(ids::next(), name.map(String::into_boxed_str)))
+fn new_identity(name: Option<String>) -> Identity {
+    Identity::new(ids::next(), name.map(String::into_boxed_str))
 }
 
 fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {

@@ -33,7 +33,7 @@ pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize) -> io::Result<()> {
     let carried = Carried(task);
     builder.spawn(move || {
         let task = carried.into_task();
-        let hub = current::make(Kind::Root, Some(Arc::clone(task.identity())));
+        let hub = current::make(Kind::Root, Some(Arc::clone(&task)));
         if hub.current().interrupts.is_pending() {
             // Killed before its start. The closure is dropped as at any end, where nothing is delivered.
             hub.current().exiting.set(true);
@@ -42,7 +42,7 @@ pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize) -> io::Result<()> {
         } else {
             task.run();
         }
-        hub.finish_root(task);
+        hub.finish_root(&*task);
     })?;
     Ok(())
 }

@@ -9,17 +9,25 @@
 //!
 //! `done` is stored with `Release` after the stage and loaded with `Acquire` before it, so the joiner sees the result.
 //! There is at most one joiner at a time because `join` consumes the handle.
+//!
+//! # Who drops a result that nobody takes
+//!
+//! `complete` sets DONE and the handle's drop sets DETACHED, in one word; whoever comes second sees the other's bit and drops
+//! the result. So when the last reference goes, which may be a mere name of the green thread on any OS thread, nothing of the
+//! closure or the result is left: a handle that was leaked instead of dropped keeps the packet for ever, and so does a runner
+//! that never completes. One allocation thus serves the closure, the result, and the identity.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::thread;
 
 use parking_lot::Mutex;
 
+use super::identity_ref::Identified;
 use super::unstarted::Task;
-use crate::identity::Identity;
+use crate::identity::{Ends, Identity};
 
 enum Stage<F, T> {
     Waiting(F),
@@ -31,10 +39,11 @@ enum Stage<F, T> {
 /// A closure to run at the end, in the finishing green thread or, if that has ended, in the caller.
 pub(crate) type ExitFn = Box<dyn FnOnce()>;
 
-/// What a handle asks of the packet.
-pub(crate) trait Join<T> {
-    fn identity(&self) -> &Arc<Identity>;
+/// The closures that were added and have not run; boxed, because few packets have any.
+type Exits = Option<Box<Vec<ExitFn>>>;
 
+/// What a handle asks of the packet.
+pub(crate) trait Join<T>: Identified {
     /// Moves the result out.
     ///
     /// # Safety
@@ -42,21 +51,28 @@ pub(crate) trait Join<T> {
     /// `identity().is_done()` has returned true, and the caller is the only handle (see the module's table).
     unsafe fn take(&self) -> thread::Result<T>;
 
+    /// Gives up the right to the result: the handle is going. Never unwinds.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the only handle, and does not use it again.
+    unsafe fn detach(&self);
+
     /// Keeps `f` for the end; gives it back if the end has come.
     fn on_exit(&self, f: ExitFn) -> Result<(), ExitFn>;
 }
 
 /// The shared state of one spawned green thread.
 pub(crate) struct Packet<F, T> {
-    identity: Arc<Identity>,
+    identity: Identity,
     stage: UnsafeCell<Stage<F, T>>,
-    /// What runs at the end; `None` once it has run.
-    exits: Mutex<Option<Vec<ExitFn>>>,
+    /// What runs at the end.
+    exits: Mutex<Exits>,
 }
 
 impl<F, T> Packet<F, T> {
-    pub(crate) fn new(identity: Arc<Identity>, f: F) -> Self {
-        Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), exits: Mutex::new(Some(Vec::new())) }
+    pub(crate) fn new(identity: Identity, f: F) -> Self {
+        Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), exits: Mutex::new(None) }
     }
 
     /// Replaces the stage and returns the old one.
@@ -70,9 +86,21 @@ impl<F, T> Packet<F, T> {
         std::mem::replace(cell, stage)
     }
 
+    /// Drops a result that nobody will take. A panic of its destructor ends the process, as in std.
+    ///
+    /// # Safety
+    ///
+    /// The caller has seen both DONE and DETACHED, and was the later of the two.
+    unsafe fn discard(&self) {
+        // SAFETY: the runner is done with the stage and the handle will not touch it, so it is the caller's.
+        let stage = unsafe { self.replace(Stage::Taken) };
+        abort_on_unwind(|| drop(stage));
+    }
+
+    #[cold]
     fn run_exits(&self) {
         while let Some(list) = self.take_exits() {
-            for exit in list {
+            for exit in *list {
                 // A panic was reported by the panic hook; it must not keep the others from running.
                 let _ = catch_unwind(AssertUnwindSafe(exit));
             }
@@ -80,15 +108,13 @@ impl<F, T> Packet<F, T> {
     }
 
     /// Takes what has been added so far, or closes the list if that is nothing.
-    fn take_exits(&self) -> Option<Vec<ExitFn>> {
+    fn take_exits(&self) -> Exits {
         let mut exits = self.exits.lock();
-        match exits.as_mut() {
-            Some(list) if !list.is_empty() => Some(std::mem::take(list)),
-            _ => {
-                *exits = None;
-                None
-            }
+        let list = exits.take();
+        if list.is_none() {
+            self.identity.close_exits();
         }
+        list
     }
 }
 
@@ -105,10 +131,6 @@ impl<F, T> Task for Packet<F, T>
 where
     F: FnOnce() -> T,
 {
-    fn identity(&self) -> &Arc<Identity> {
-        &self.identity
-    }
-
     fn run(&self) {
         // SAFETY: only the runner calls this, and nobody else touches the stage before `done`.
         let stage = unsafe { self.replace(Stage::Running) };
@@ -119,11 +141,17 @@ where
     }
 
     fn exit(&self) {
-        self.run_exits();
+        // Most have none, and are spared the lock.
+        if !self.identity.close_exits_if_none() {
+            self.run_exits();
+        }
     }
 
     fn complete(&self) {
-        self.identity.set_done();
+        if self.identity.set_done() == Ends::Second {
+            // SAFETY: the handle went before.
+            unsafe { self.discard() };
+        }
     }
 
     fn abandon(&self, payload: Box<dyn Any + Send>) {
@@ -134,11 +162,13 @@ where
     }
 }
 
-impl<F, T> Join<T> for Packet<F, T> {
-    fn identity(&self) -> &Arc<Identity> {
+impl<F, T> Identified for Packet<F, T> {
+    fn identity(&self) -> &Identity {
         &self.identity
     }
+}
 
+impl<F, T> Join<T> for Packet<F, T> {
     unsafe fn take(&self) -> thread::Result<T> {
         // SAFETY: `done` makes the stage the joiner's, and the caller is the only one.
         let stage = unsafe { self.replace(Stage::Taken) };
@@ -148,13 +178,35 @@ impl<F, T> Join<T> for Packet<F, T> {
         }
     }
 
-    fn on_exit(&self, f: ExitFn) -> Result<(), ExitFn> {
-        match self.exits.lock().as_mut() {
-            Some(list) => {
-                list.push(f);
-                Ok(())
-            }
-            None => Err(f),
+    unsafe fn detach(&self) {
+        if self.identity.set_detached() == Ends::Second {
+            // SAFETY: the runner has completed, and the caller is the handle on its way out.
+            unsafe { self.discard() };
         }
     }
+
+    fn on_exit(&self, f: ExitFn) -> Result<(), ExitFn> {
+        let mut exits = self.exits.lock();
+        if !self.identity.announce_exit() {
+            return Err(f);
+        }
+        exits.get_or_insert_default().push(f);
+        Ok(())
+    }
+}
+
+/// Runs `f`; a panic in it ends the process, as std's does when a thread's result panics on drop.
+fn abort_on_unwind(f: impl FnOnce()) {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                let _ = std::io::stderr().write_all(b"fatal runtime error: thread result panicked on drop, aborting\n");
+                std::process::abort();
+            }
+        }
+    }
+    let bomb = Bomb;
+    f();
+    std::mem::forget(bomb);
 }

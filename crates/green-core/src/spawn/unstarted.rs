@@ -4,23 +4,21 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::identity::Identity;
+use super::identity_ref::Identified;
 use crate::stack::Credit;
 
 /// A green thread's body and what is told of its end, with the types erased.
 ///
 /// The holder of the one `Unstarted`, and then the record of the started green thread, is the *runner*: `run`,
 /// `complete` and `abandon` are its alone.
-pub(crate) trait Task {
-    fn identity(&self) -> &Arc<Identity>;
-
+pub(crate) trait Task: Identified {
     /// Runs the body and keeps its result. Never unwinds.
     fn run(&self);
 
     /// Runs what was to run at the end, where no kill is delivered any more. Never unwinds.
     fn exit(&self);
 
-    /// Makes the result known.
+    /// Makes the result known, or drops it if the handle is gone. Never unwinds.
     fn complete(&self);
 
     /// Takes `payload` for the result: the body will not run, or not on. `complete` makes it known. Never unwinds.
