@@ -176,29 +176,27 @@ impl Identity {
         Ok(())
     }
 
-    fn park(&self, deadline: Option<Instant>) {
-        if self.token.compare_exchange(EMPTY, PARKED, Ordering::Acquire, Ordering::Acquire).is_err() {
-            // An `unpark` that comes in between finds NOTIFIED: the two count as one, as std's do.
-            self.token.swap(EMPTY, Ordering::Acquire);
-            return;
+    /// Begins a wait for the token; returns false if it was there, and is taken now.
+    fn begin_park(&self) -> bool {
+        if self.token.compare_exchange(EMPTY, PARKED, Ordering::Acquire, Ordering::Acquire).is_ok() {
+            return true;
         }
-        loop {
-            let outcome = park_until(deadline, WaitReason::Park);
-            if self.token.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                return;
-            }
-            if outcome == Outcome::Unparked {
-                continue;
-            }
-            let token = self.token.swap(EMPTY, Ordering::Acquire);
-            if outcome == Outcome::Interrupted {
-                if token == NOTIFIED {
-                    // The token was not used: it is for the next park.
-                    self.token.store(NOTIFIED, Ordering::Release);
-                }
-                kill::deliver();
-            }
-            return;
+        // An `unpark` that comes in between finds NOTIFIED: the two count as one, as std's do.
+        self.token.swap(EMPTY, Ordering::Acquire);
+        false
+    }
+
+    /// Takes the token if it has come.
+    fn take_token(&self) -> bool {
+        self.token.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Ends a wait that came to something else, as far as one could see.
+    fn give_up_park(&self, outcome: Outcome) {
+        let token = self.token.swap(EMPTY, Ordering::Acquire);
+        if outcome == Outcome::Interrupted && token == NOTIFIED {
+            // The token was not used: it is for the next park.
+            self.token.store(NOTIFIED, Ordering::Release);
         }
     }
 }
@@ -221,5 +219,22 @@ pub fn current_id() -> NonZeroU64 {
 
 /// Waits for the running green thread's token and consumes it; ends without it when `deadline` passes. A kill point.
 pub fn park_current(deadline: Option<Instant>) {
-    current().park(deadline);
+    let hub = current::hub();
+    if !hub.with_identity(Identity::begin_park) {
+        return;
+    }
+    loop {
+        let outcome = park_until(deadline, WaitReason::Park);
+        if hub.with_identity(Identity::take_token) {
+            return;
+        }
+        if outcome == Outcome::Unparked {
+            continue;
+        }
+        hub.with_identity(|identity| identity.give_up_park(outcome));
+        if outcome == Outcome::Interrupted {
+            kill::deliver();
+        }
+        return;
+    }
 }
