@@ -1,0 +1,116 @@
+//! What runs when a signal arrives: it notes the signal and makes a descriptor readable.
+//!
+//! Both are allowed in a signal handler: an atomic operation and a `write(2)`. The handler itself is that of
+//! `signal-hook-registry`, so that several libraries of one process can have actions for one signal, and a handler that
+//! was there before is called too.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libc::{c_int, c_void, sigaction};
+use signal_hook_registry::{SigId, register, unregister};
+
+use super::check;
+
+/// What the actions of one handler share.
+#[derive(Debug)]
+struct Noted {
+    /// A bit for each signal that arrived and was not taken. The write to `event` comes after it, and whoever takes it
+    /// has read `event` before: the kernel's own lock orders the two.
+    signals: AtomicU64,
+    /// An eventfd.
+    event: OwnedFd,
+}
+
+impl Noted {
+    /// Runs in the signal handler.
+    fn note(&self, bit: u64) {
+        self.signals.fetch_or(bit, Ordering::Release);
+        let one = 1_u64;
+        // SAFETY: the kernel reads eight bytes of a local. The call is async-signal-safe, and the descriptor is open: an
+        // action is dropped, and the descriptor with it, only when no handler runs it.
+        unsafe { libc::write(self.event.as_raw_fd(), (&raw const one).cast::<c_void>(), size_of::<u64>()) };
+        // The one error possible, EAGAIN at a full counter, means that it is readable already.
+    }
+}
+
+/// Notes signals from its creation until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Handler {
+    noted: Arc<Noted>,
+    actions: Vec<SigId>,
+}
+
+impl Handler {
+    /// Creates one that notes nothing yet.
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: the call takes numbers only.
+        let event = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+        let event = unsafe { OwnedFd::from_raw_fd(event) };
+        let noted = Arc::new(Noted { signals: AtomicU64::new(0), event });
+        Ok(Self { noted, actions: Vec::new() })
+    }
+
+    /// Notes `signal` from now on. The caller has checked that it is one that can be handled.
+    pub(crate) fn add(&mut self, signal: c_int) -> io::Result<()> {
+        let noted = Arc::clone(&self.noted);
+        let bit = bit(signal);
+        // SAFETY: all that the action does is `note`, which is async-signal-safe; it does not panic.
+        let action = unsafe { register(signal, move || noted.note(bit)) }?;
+        self.actions.push(action);
+        prefer_alternate_stack(signal)
+    }
+
+    /// Takes the noted signals: a bit each.
+    pub(crate) fn take(&self) -> u64 {
+        self.noted.signals.swap(0, Ordering::Acquire)
+    }
+
+    /// Makes the descriptor unreadable until the next signal.
+    pub(crate) fn drain(&self) {
+        let mut count = 0_u64;
+        // SAFETY: the kernel writes eight bytes to a local.
+        unsafe { libc::read(self.noted.event.as_raw_fd(), (&raw mut count).cast::<c_void>(), size_of::<u64>()) };
+        // EAGAIN: no signal came.
+    }
+}
+
+impl AsFd for Handler {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.noted.event.as_fd()
+    }
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        for action in self.actions.drain(..) {
+            unregister(action);
+        }
+    }
+}
+
+/// Returns the bit of a signal, of which the numbers are 1 to 64.
+pub(crate) fn bit(signal: c_int) -> u64 {
+    1 << (signal - 1)
+}
+
+/// Makes the handler of `signal` run on the OS thread's alternate stack: the registry's would run on the green stack,
+/// which may be too small for what the kernel saves there.
+fn prefer_alternate_stack(signal: c_int) -> io::Result<()> {
+    // SAFETY: a sigaction is numbers and an address, for which all zeroes is a valid value.
+    let mut action: sigaction = unsafe { mem::zeroed() };
+    // SAFETY: nothing is set; the kernel writes one sigaction, which is ours for the length of the call.
+    check(unsafe { libc::sigaction(signal, ptr::null(), &raw mut action) })?;
+    if action.sa_flags & libc::SA_ONSTACK != 0 {
+        return Ok(());
+    }
+    action.sa_flags |= libc::SA_ONSTACK;
+    // SAFETY: the handler is the one that is there already, and no handler may depend on the stack that it runs on.
+    check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })?;
+    Ok(())
+}
