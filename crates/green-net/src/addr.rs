@@ -95,7 +95,7 @@ impl ToSocketAddrs for (&str, u16) {
         let (host, port) = *self;
         match host.parse::<IpAddr>() {
             Ok(ip) => Ok(vec![SocketAddr::new(ip, port)].into_iter()),
-            Err(_) => lookup(host, port).map(Vec::into_iter),
+            Err(_) => lookup(host, port, None).map(Vec::into_iter),
         }
     }
 }
@@ -117,7 +117,7 @@ impl ToSocketAddrs for str {
         }
         let (host, port) = self.rsplit_once(':').ok_or_else(|| invalid("invalid socket address"))?;
         let port = port.parse().map_err(|_| invalid("invalid port value"))?;
-        lookup(host, port).map(Vec::into_iter)
+        lookup(host, port, None).map(Vec::into_iter)
     }
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn first_success<T>(
     Err(last.unwrap_or_else(|| invalid("could not resolve to any addresses")))
 }
 
-fn invalid(message: &'static str) -> io::Error {
+pub(crate) fn invalid(message: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 

@@ -8,7 +8,9 @@
 //! here, and sockets convert into std's and back.
 //!
 //! A name that must be looked up is resolved by the C library, as in std, but on a thread of its own: see
-//! [`ToSocketAddrs`].
+//! [`ToSocketAddrs`], and [`resolve`] for timeouts and for resolvers of your own.
+//!
+//! Unix sockets and what only Linux has are in [`os`]; servers with a limit and an orderly end in [`mod@serve`].
 //!
 //! # Examples
 //!
@@ -41,10 +43,15 @@ mod addr;
 #[expect(unsafe_code, reason = "`FromRawFd` is an unsafe trait method")]
 mod fd;
 pub mod os;
-mod resolve;
+pub mod resolve;
+pub mod serve;
 mod tcp;
+mod udp;
+mod unix;
 
 pub use addr::ToSocketAddrs;
+pub use serve::serve;
 // These never block, so they are std's own.
 pub use std::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6};
 pub use tcp::{Incoming, TcpListener, TcpStream};
+pub use udp::UdpSocket;

@@ -1,5 +1,12 @@
 //! What std has for sockets on one platform only.
 
+/// Corresponds to [`std::os::unix::net`].
+pub mod unix {
+    pub use crate::unix::{Incoming, UnixDatagram, UnixListener, UnixStream};
+    // It never blocks, so it is std's own.
+    pub use std::os::unix::net::SocketAddr;
+}
+
 /// Corresponds to [`std::os::linux::net`].
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod linux {
@@ -7,6 +14,8 @@ pub mod linux {
     use std::os::linux::net::TcpStreamExt as _;
 
     use crate::TcpStream;
+    // For an address, which is std's own.
+    pub use std::os::linux::net::SocketAddrExt;
 
     mod sealed {
         /// Keeps `TcpStreamExt` to this crate's types, so that it can grow.

@@ -12,125 +12,27 @@
 //! hub registers the descriptor there and asks the hubs on which it was registered before to give it up if nobody waits.
 
 pub mod connect;
+mod datagram;
+mod descriptor;
 pub mod family;
+pub mod file;
+mod source;
+pub mod unix;
 mod wishes;
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::current;
-use crate::hub::Hub;
-use crate::hub::shared::{Message, Shared};
 use crate::kill;
-use crate::reactor::{self, Token};
 use crate::sys::{self, Direction, MsgFlags};
 use crate::unpark::{Outcome, WaitReason};
+use source::Source;
 use wishes::Wishes;
 
-/// A registration with one hub.
-#[derive(Clone, Copy, Debug)]
-struct Registration {
-    shared: &'static Shared,
-    token: Token,
-}
-
-/// The hubs that a descriptor is registered with: nearly always none or one.
-#[derive(Debug, Default)]
-struct Registrations {
-    first: Option<Registration>,
-    rest: Vec<Registration>,
-    /// The registration, and its number of events, with which the last `recv` emptied the socket.
-    emptied: Option<(Registration, u32)>,
-}
-
-impl Registrations {
-    fn iter(&self) -> impl Iterator<Item = &Registration> {
-        self.first.iter().chain(&self.rest)
-    }
-
-    fn push(&mut self, registration: Registration) {
-        match self.first {
-            None => self.first = Some(registration),
-            Some(_) => self.rest.push(registration),
-        }
-    }
-
-    fn remove(&mut self, shared: &Shared) {
-        self.first.take_if(|registration| std::ptr::eq(registration.shared, shared));
-        self.rest.retain(|registration| !std::ptr::eq(registration.shared, shared));
-    }
-}
-
-/// A descriptor as the reactors know it. Leaves them when dropped, which must be before the descriptor is closed.
-#[derive(Debug)]
-struct Source {
-    fd: RawFd,
-    wishes: Wishes,
-    /// True if `emptied` is worth a look; changed with the lock held.
-    may_be_empty: AtomicBool,
-    registrations: Mutex<Registrations>,
-}
-
-impl Source {
-    /// Returns the registration with this hub, making it if there is none.
-    fn token(&self, hub: &Hub) -> io::Result<Token> {
-        let mut registrations = self.registrations.lock();
-        let own = registrations.iter().find(|registration| std::ptr::eq(registration.shared, hub.shared())).copied();
-        if let Some(registration) = own {
-            if hub.reactor().is_registered(registration.token) {
-                return Ok(registration.token);
-            }
-            registrations.remove(hub.shared());
-        }
-        let token = hub.reactor().register(hub, self.fd)?;
-        for other in registrations.iter() {
-            other.shared.send(Message::Release(other.token));
-        }
-        registrations.push(Registration { shared: hub.shared(), token });
-        Ok(token)
-    }
-}
-
-impl Source {
-    fn new(fd: RawFd, wishes: Wishes) -> Self {
-        let registrations = Mutex::new(Registrations::default());
-        Self { fd, wishes, may_be_empty: AtomicBool::new(false), registrations }
-    }
-
-    /// Notes that a `recv` just now took all there was.
-    fn note_emptied(&self, hub: &Hub) {
-        let mut registrations = self.registrations.lock();
-        let own = registrations.iter().find(|registration| std::ptr::eq(registration.shared, hub.shared())).copied();
-        registrations.emptied = own.and_then(|own| Some((own, hub.reactor().open_tick(own.token)?)));
-        self.may_be_empty.store(registrations.emptied.is_some(), Ordering::Relaxed);
-    }
-
-    /// Returns true if nothing can have come since the socket was emptied: then an edge will tell of the next.
-    fn is_empty(&self, hub: &Hub) -> bool {
-        if !self.may_be_empty.load(Ordering::Relaxed) {
-            return false;
-        }
-        let mut registrations = self.registrations.lock();
-        self.may_be_empty.store(false, Ordering::Relaxed);
-        registrations.emptied.take().is_some_and(|(registration, tick)| {
-            std::ptr::eq(registration.shared, hub.shared()) && hub.reactor().open_tick(registration.token) == Some(tick)
-        })
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        let hub = current::existing();
-        for registration in self.registrations.get_mut().iter() {
-            reactor::close(registration.shared, hub, registration.token, self.fd);
-        }
-    }
-}
+pub use descriptor::{Descriptor, Family};
 
 /// An I/O object whose calls park the green thread, or block a plain OS thread, until they can proceed.
 ///
@@ -202,6 +104,17 @@ impl<T: AsFd> Pollable<T> {
         &self,
         direction: Direction,
         reason: WaitReason,
+        op: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.retry_within(direction, reason, |error| self.user_deadline(direction, error), op)
+    }
+
+    /// The retry loop. `limit` makes the first `WouldBlock` the deadline of the waits, or the call's error.
+    fn retry_within<R>(
+        &self,
+        direction: Direction,
+        reason: WaitReason,
+        limit: impl Fn(io::Error) -> io::Result<Option<Instant>>,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         let mut deadline = None;
@@ -218,10 +131,10 @@ impl<T: AsFd> Pollable<T> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let deadline = match deadline {
                         Some(deadline) => deadline,
-                        None => *deadline.insert(self.user_deadline(direction, error)?),
+                        None => *deadline.insert(limit(error)?),
                     };
                     if !self.wait(direction, deadline, reason)? {
-                        return Err(io::ErrorKind::WouldBlock.into());
+                        return Err(sys::would_block());
                     }
                 }
                 Err(error) => return Err(error),
@@ -364,7 +277,7 @@ impl<T: AsFd> Pollable<T> {
     fn send_rest(&self, first: usize, mut op: impl FnMut(usize) -> io::Result<usize>, total: usize) -> usize {
         let mut sent = first;
         // One deadline for all that is left, as in the kernel's own loop.
-        let Ok(deadline) = self.user_deadline(Direction::Write, io::ErrorKind::WouldBlock.into()) else { return 0 };
+        let Ok(deadline) = self.user_deadline(Direction::Write, sys::would_block()) else { return 0 };
         while sent < total {
             match op(sent) {
                 Ok(0) => break,

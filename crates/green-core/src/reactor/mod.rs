@@ -1,8 +1,9 @@
 //! The reactor: readiness of file descriptors, by `mio` (I4).
 //!
 //! Every hub has one, made when the first green thread of the hub waits for a descriptor. A registration is
-//! edge-triggered, for both directions at once, and stays until the descriptor is closed or a waiter on another hub
-//! takes over. All of it is touched by the owner hub's OS thread alone, but for leaving the poll, which anybody may do.
+//! edge-triggered, tells of room to write once somebody has waited for it, and stays until the descriptor is closed or a
+//! waiter on another hub takes over. All of it is touched by the owner hub's OS thread alone, but for leaving the poll,
+//! which anybody may do.
 //!
 //! # Why no edge is lost
 //!
@@ -44,6 +45,9 @@ const EVENTS: usize = 1024;
 const RING: usize = usize::MAX;
 const TIMER: usize = usize::MAX - 1;
 
+/// What every registration is told of. The kernel tells of urgent data only who asks to hear of it.
+const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
+
 /// Names a registration: an index, and a generation that tells its users apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -52,12 +56,22 @@ pub(crate) struct Token {
 }
 
 impl Token {
+    /// Returns the token as one word.
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    /// Returns the token of which [`to_bits`](Self::to_bits) gave the word.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+
     fn to_mio(self) -> mio::Token {
-        mio::Token((u64::from(self.generation) << 32 | u64::from(self.index)) as usize)
+        mio::Token(self.to_bits() as usize)
     }
 
     fn from_mio(token: mio::Token) -> Self {
-        Self { index: token.0 as u32, generation: (token.0 as u64 >> 32) as u32 }
+        Self::from_bits(token.0 as u64)
     }
 }
 
@@ -104,6 +118,8 @@ struct Entry {
     tick: u32,
     fd: RawFd,
     in_use: bool,
+    /// True once somebody has waited to write: before that, the poll is not asked to tell of room.
+    writes: bool,
     /// True once an event told of an end, an error or urgent data: after that there may be no edge for what is left.
     ended: bool,
     readers: Waiters,
@@ -165,6 +181,7 @@ impl Reactor {
                 tick: 0,
                 fd: -1,
                 in_use: false,
+                writes: false,
                 ended: false,
                 readers: Waiters::default(),
                 writers: Waiters::default(),
@@ -173,13 +190,13 @@ impl Reactor {
         });
         let entry = &mut live.entries[index as usize];
         let token = Token { index, generation: entry.generation };
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = live.poll.registry().register(&mut SourceFd(&fd), token.to_mio(), interest) {
+        if let Err(error) = live.poll.registry().register(&mut SourceFd(&fd), token.to_mio(), READS) {
             live.free.push(index);
             return Err(error);
         }
         entry.fd = fd;
         entry.in_use = true;
+        entry.writes = false;
         entry.ended = false;
         let stale = live.note_number(fd, index);
         hub.shared().registered().fetch_add(1, Ordering::Relaxed);
@@ -210,6 +227,9 @@ impl Reactor {
         reason: WaitReason,
     ) -> Outcome {
         let unparker = Unparker::current();
+        if direction == Direction::Write && !self.ask_for_room(token) {
+            return Outcome::Unparked;
+        }
         let Some(tick) = self.with_entry(token, |entry| {
             entry.waiters(direction).push(unparker);
             entry.tick
@@ -229,6 +249,27 @@ impl Reactor {
                 return outcome;
             }
         }
+    }
+
+    /// Makes sure that the poll tells of room to write as well; returns false if `token` names no registration.
+    ///
+    /// Not from the start, because a UDP or Unix socket has room again, and says so, with each datagram or piece of data that
+    /// was taken from it. For an echo server those are as many events as the ones that matter.
+    fn ask_for_room(&self, token: Token) -> bool {
+        let mut guard = self.0.borrow_mut();
+        let Some(live) = guard.as_mut() else { return false };
+        let Some(entry) = live.entry(token) else { return false };
+        if entry.writes {
+            return true;
+        }
+        let fd = entry.fd;
+        // This tells of present room too, so none is missed. It cannot fail for a descriptor that is in the poll.
+        let interest = READS.add(Interest::WRITABLE);
+        let asked = live.poll.registry().reregister(&mut SourceFd(&fd), token.to_mio(), interest).is_ok();
+        if let Some(entry) = live.entry(token) {
+            entry.writes = asked;
+        }
+        asked
     }
 
     fn with_entry<R>(&self, token: Token, f: impl FnOnce(&mut Entry) -> R) -> Option<R> {

@@ -23,7 +23,7 @@ impl Drop for OnDrop {
 }
 
 /// Kills a green thread that runs `wait`, which would wait for ever, and checks that its destructors have run.
-fn kill_in<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) {
+pub(crate) fn kill_in<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) {
     let (started, unwound) = (Sign::default(), Sign::default());
     let guard = OnDrop(unwound.clone());
     let victim = thread::spawn({

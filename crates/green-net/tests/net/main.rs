@@ -1,4 +1,4 @@
-//! The TCP half of `green-net`, as its users meet it.
+//! `green-net` as its users meet it.
 
 mod addresses;
 mod descriptors;
@@ -8,6 +8,9 @@ mod kills;
 mod listener;
 mod names;
 mod parity;
+mod serve;
 mod stream;
 mod support;
 mod timeouts;
+mod udp;
+mod unix;

@@ -317,3 +317,29 @@ fn ends_that_read_and_write_from_two_os_threads_at_once_lose_nothing() {
         }
     });
 }
+
+#[test]
+fn data_behind_an_urgent_byte_is_not_forgotten() {
+    let (client, mut server) = pair();
+    let (tell, told) = std::sync::mpsc::channel();
+    let reader = thread::spawn(move || {
+        let mut total = 0;
+        while total < 9 {
+            total += server.read(&mut [0; 100]).unwrap();
+            tell.send(total).unwrap();
+        }
+    });
+    // Two reads that empty the socket: from here on the reader may know that nothing is there.
+    for byte in [b"1", b"2"] {
+        (&client).write_all(byte).unwrap();
+        while told.try_recv().is_err() {
+            give_way();
+        }
+    }
+    // A read stops at the urgent byte, however much follows.
+    let socket = SockRef::from(&client);
+    socket.send(b"abc").unwrap();
+    socket.send_out_of_band(b"!").unwrap();
+    socket.send(b"defg").unwrap();
+    reader.join().unwrap();
+}

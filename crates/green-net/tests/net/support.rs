@@ -2,9 +2,12 @@
 
 use std::io::Write;
 use std::os::fd::RawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::{env, fs, io};
 
 use green_net::{TcpListener, TcpStream};
@@ -122,4 +125,36 @@ pub(crate) fn alone(name: &str, files: Option<u32>, test: fn()) {
 pub(crate) fn skip(test: &str, reason: &str) {
     let line = format!("green-skip: {test}: {reason}\n");
     io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// Returns a name that no other test has.
+fn unique() -> String {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    format!("green-net-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed))
+}
+
+/// An abstract address that nobody else uses.
+pub(crate) fn abstract_addr() -> SocketAddr {
+    SocketAddr::from_abstract_name(unique()).unwrap()
+}
+
+/// A path at which there is nothing, and again nothing once this is dropped.
+pub(crate) struct TempPath(PathBuf);
+
+impl TempPath {
+    pub(crate) fn new() -> Self {
+        Self(env::temp_dir().join(unique()))
+    }
+}
+
+impl AsRef<Path> for TempPath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempPath {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }

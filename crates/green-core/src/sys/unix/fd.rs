@@ -32,3 +32,8 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, mode: NonBlocking) -> io::Resu
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONBIO, &raw const on) };
     check(result).map(drop)
 }
+
+/// Returns the error of a call that would block, with the number that the system itself gives it.
+pub(crate) fn would_block() -> io::Error {
+    io::Error::from_raw_os_error(libc::EAGAIN)
+}

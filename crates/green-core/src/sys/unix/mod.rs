@@ -7,8 +7,11 @@ use std::time::Duration;
 use libc::{c_int, timespec};
 
 pub(super) mod alternate_stack;
+pub(super) mod datagram;
+pub(super) mod descriptor;
 pub(super) mod event_fd;
 pub(super) mod fd;
+pub(super) mod file;
 pub(super) mod float;
 pub(super) mod fork;
 pub(super) mod futex;

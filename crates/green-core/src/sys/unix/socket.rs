@@ -20,6 +20,11 @@ impl MsgFlags {
     pub(crate) const NONE: MsgFlags = MsgFlags(0);
     /// Leaves the data there.
     pub(crate) const PEEK: MsgFlags = MsgFlags(libc::MSG_PEEK);
+
+    /// Returns the flags as the kernel counts them.
+    pub(super) fn bits(self) -> c_int {
+        self.0
+    }
 }
 
 /// Receives what is there, or returns `WouldBlock`.
@@ -79,7 +84,7 @@ pub(crate) fn send_timeout(fd: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
 /// The most buffers that one call takes: Linux's `IOV_MAX`, which is part of its ABI.
 pub(crate) const MAX_BUFFERS: usize = libc::UIO_MAXIOV as usize;
 
-fn empty_message() -> msghdr {
+pub(super) fn empty_message() -> msghdr {
     // SAFETY: a msghdr is pointers and numbers, for which all zeroes is the valid value "nothing".
     unsafe { mem::zeroed() }
 }
