@@ -49,6 +49,7 @@ pub mod panic;
 mod panic_count;
 #[cfg(not(loom))]
 pub mod park;
+pub mod permits;
 #[cfg(not(loom))]
 mod placement;
 #[doc(hidden)]

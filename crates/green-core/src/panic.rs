@@ -12,6 +12,8 @@ use std::panic as std_panic;
 use crate::park::no_switch;
 use crate::spawn::naming;
 
+#[expect(deprecated, reason = "std still has the old name of `PanicHookInfo`")]
+pub use std::panic::PanicInfo;
 // Nothing in these waits, so they are std's own.
 pub use std::panic::{
     AssertUnwindSafe, Location, PanicHookInfo, RefUnwindSafe, UnwindSafe, catch_unwind, panic_any, resume_unwind,
