@@ -28,6 +28,10 @@ impl ModelPool {
 
     fn submit(self: &Arc<Self>, job: Arc<dyn Job>) {
         let call = self.crew.lock().submit(job, self.max);
+        self.make(call);
+    }
+
+    fn make(self: &Arc<Self>, call: Call<Thread>) {
         match call {
             Call::Wake(worker) => worker.unpark(),
             Call::Start(number) => {
@@ -39,12 +43,13 @@ impl ModelPool {
     }
 
     /// As `Pool::work`, with an end.
-    fn work(&self, number: u64) {
+    fn work(self: &Arc<Self>, number: u64) {
         let mut patient = true;
         loop {
-            let next = self.crew.lock().next(number, patient, thread::current);
+            let next = self.crew.lock().next(number, self.max, patient, thread::current);
             match next {
-                Next::Run(job) => {
+                Next::Run(job, call) => {
+                    self.make(call);
                     finish(job);
                     patient = self.jobs.fetch_sub(1, Ordering::Relaxed) > 1;
                 }
@@ -84,6 +89,19 @@ fn loom_two_callers_share_a_worker_that_sleeps() {
 #[test]
 fn loom_two_callers_share_a_worker_that_leaves() {
     two_callers_of_one_worker(false);
+}
+
+#[test]
+fn loom_a_worker_that_was_called_calls_the_next() {
+    loom::model(|| {
+        let pool = ModelPool::new(2, false, 2);
+        let other = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.run(|| 1))
+        };
+        assert_eq!(pool.run(|| 2), 2);
+        assert_eq!(other.join().expect("no panic"), 1);
+    });
 }
 
 #[test]

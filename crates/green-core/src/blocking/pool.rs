@@ -16,7 +16,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::crew::{Call, Crew, Next};
-use super::ticket::{Job, Ticket, finish};
+use super::ticket::{Errand, Job, Ticket, finish};
 use crate::clock;
 use crate::config;
 use crate::kill::{self, Shield};
@@ -30,6 +30,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 thread_local! {
     /// True on the workers of every pool.
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns true on the workers of every pool.
+pub(super) fn is_worker() -> bool {
+    IS_WORKER.get()
 }
 
 /// An elastic pool of OS threads for calls that cannot park.
@@ -93,7 +98,7 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if IS_WORKER.get() {
+        if is_worker() {
             return f();
         }
         let _shield = Shield::new();
@@ -114,7 +119,7 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if IS_WORKER.get() {
+        if is_worker() {
             return f();
         }
         self.wait_for(f, || {
@@ -122,6 +127,18 @@ impl Pool {
                 kill::deliver();
             }
         })
+    }
+
+    /// Leaves `f` to a thread of the pool and goes on at once. On a thread of any pool, `f` runs in place; so it does if
+    /// the pool has no thread and none can be started.
+    ///
+    /// A panic of `f` ends `f`.
+    pub fn detach<F>(&'static self, f: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let errand = Arc::new(Errand::new(f));
+        if is_worker() { finish(errand) } else { self.submit(errand) }
     }
 
     /// Submits `f` and calls `wait` until the result is there. If `wait` unwinds, nobody wants the result.
@@ -138,6 +155,10 @@ impl Pool {
     fn submit(&'static self, job: Arc<dyn Job>) {
         let max = self.max_threads();
         let call = self.lock().crew.submit(job, max);
+        self.make(call);
+    }
+
+    fn make(&'static self, call: Call<Thread>) {
         match call {
             Call::Wake(worker) => worker.unpark(),
             Call::Start(number) => self.start(number),
@@ -168,11 +189,13 @@ impl Pool {
     /// Runs on a worker from its start to its end.
     fn work(&'static self, number: u64) {
         IS_WORKER.set(true);
+        let max = self.max_threads();
         let mut patient = true;
         loop {
-            let next = self.lock().crew.next(number, patient, thread::current);
+            let next = self.lock().crew.next(number, max, patient, thread::current);
             match next {
-                Next::Run(job) => {
+                Next::Run(job, call) => {
+                    self.make(call);
                     finish(job);
                     patient = true;
                 }

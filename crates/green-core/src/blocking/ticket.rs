@@ -121,6 +121,28 @@ where
     }
 }
 
+/// A job that nobody waits for.
+pub(super) struct Errand<F>(Mutex<Option<F>>);
+
+impl<F> Errand<F> {
+    pub(super) fn new(f: F) -> Errand<F> {
+        Errand(Mutex::new(Some(f)))
+    }
+}
+
+impl<F> Job for Errand<F>
+where
+    F: FnOnce() + Send,
+{
+    fn run(&self) {
+        // Taken out of the lock first, which must not be held while it runs.
+        let f = self.0.lock().take();
+        if let Some(f) = f {
+            f();
+        }
+    }
+}
+
 /// Held while the caller waits: a ticket is over when its caller stops waiting, for whatever reason.
 struct Wanted<'a, F, T>(&'a Ticket<F, T>);
 

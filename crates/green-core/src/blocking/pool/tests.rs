@@ -156,3 +156,29 @@ fn jobs_are_done_although_no_thread_can_be_started() {
     POOL.lock().crew.start_failed().into_iter().for_each(finish);
     assert_eq!(ticket.wait(|| panic!("the result is there")), 5);
 }
+
+#[test]
+fn nobody_waits_for_an_errand() {
+    static POOL: Pool = Pool::new("green-test", 1);
+    let (finish, may_finish) = channel::<()>();
+    let (tell, told) = channel();
+    POOL.detach(move || {
+        may_finish.recv().expect("the test sends this");
+        tell.send(thread::current().name().map(str::to_owned)).expect("the test waits for this");
+    });
+    finish.send(()).expect("the errand is still there");
+    assert_eq!(told.recv().expect("the errand sends this").as_deref(), Some("green-test-1"));
+    POOL.detach(|| panic_any("a panic that this test expects to see"));
+    assert_eq!(POOL.run(WaitReason::Unblock, || 1), 1, "the worker survives");
+}
+
+#[test]
+fn an_errand_of_a_worker_runs_in_place() {
+    static POOL: Pool = Pool::new("green-test", 1);
+    let ids = POOL.run(WaitReason::Unblock, || {
+        let (tell, told) = channel();
+        POOL.detach(move || tell.send(thread::current().id()).expect("the job waits for this"));
+        (told.recv().expect("the errand sends this"), thread::current().id())
+    });
+    assert_eq!(ids.0, ids.1);
+}
