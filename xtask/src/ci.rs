@@ -1,12 +1,13 @@
 //! `cargo xtask ci`: what CI runs, with one sum at the end.
 
 use crate::steps::Steps;
-use crate::{loom, test};
+use crate::{loom, parity, test};
 
 /// Runs the task.
 pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::new();
     test::run_in(&mut steps, &test::Args::everything());
+    parity::run_in(&mut steps, &parity::Args::check());
     steps.step("loom", |progress| loom::models(&loom::Args::brief(), progress));
     steps.finish()
 }

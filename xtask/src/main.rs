@@ -8,6 +8,7 @@ mod docs;
 mod libtest;
 mod loom;
 mod miri;
+mod parity;
 mod process;
 mod repeat;
 mod steps;
@@ -38,6 +39,10 @@ cargo xtask <task>                       what it does; how long it takes on two 
   loom     models of the protocols between OS threads, every interleaving of them; minutes; nothing
              loom inbox       those whose name contains `inbox`
   miri     what is free of a context switch, under Miri; minutes; a nightly with Miri
+  parity   every stable item, method and impl of std, looked for in green by the compiler; writes the book's table;
+           half a minute after the build; nothing (std's documentation, rust-docs, if it is there)
+             --check          fail if the book's table is not true, as CI does
+             --update         write the inventory of a new std
   stress   bounded stress tests, in release; a minute; nothing
              stress spawn --seconds 60
   repeat   one test, many times, with load beside it if asked: the hunt for flakes; as long as it takes
@@ -47,7 +52,7 @@ cargo xtask <task>                       what it does; how long it takes on two 
              bench yield echo --rounds 3 --json FILE
              bench micro      criterion benches, one operation each; a minute per group
              bench counts     instructions of single operations; valgrind
-  ci       what CI runs: test, then loom with fewer preemptions; well under 40 minutes; nothing
+  ci       what CI runs: test, parity, then loom with fewer preemptions; well under 40 minutes; nothing
 
 `cargo xtask <task> --help` lists every option.";
 
@@ -72,6 +77,8 @@ enum Task {
     Loom(loom::Args),
     /// Runs what is free of a context switch under Miri
     Miri(miri::Args),
+    /// Looks for everything that std has in green
+    Parity(parity::Args),
     /// Runs the stress tests
     Stress(stress::Args),
     /// Runs one test many times
@@ -94,6 +101,7 @@ fn main() -> ExitCode {
         Some(Task::Docs(args)) => docs::run(&args),
         Some(Task::Loom(args)) => loom::run(&args),
         Some(Task::Miri(args)) => miri::run(&args),
+        Some(Task::Parity(args)) => parity::run(&args),
         Some(Task::Stress(args)) => stress::run(&args),
         Some(Task::Repeat(args)) => repeat::run(&args),
         Some(Task::Bench(args)) => bench::run(&args),

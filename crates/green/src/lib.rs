@@ -28,18 +28,51 @@
 //! }
 //! ```
 //!
+//! The same, with every path of the crate as it was on std:
+//!
+//! ```
+//! #[macro_use]
+//! extern crate green as std;
+//!
+//! use std::collections::HashMap;
+//! use std::sync::{Arc, Mutex};
+//! use std::{fs, io, process, thread};
+//!
+//! fn main() -> io::Result<()> {
+//!     let lengths = Arc::new(Mutex::new(HashMap::new()));
+//!     let threads: Vec<_> = ["/etc/passwd", "/etc/hosts"]
+//!         .map(|path| {
+//!             let lengths = Arc::clone(&lengths);
+//!             thread::spawn(move || io::Result::Ok(lengths.lock().unwrap().insert(path, fs::read(path)?.len())))
+//!         })
+//!         .into();
+//!     for thread in threads {
+//!         thread.join().unwrap()?;
+//!     }
+//!     println!("{:?}", lengths.lock().unwrap());
+//!     assert_eq!(vec![2], [lengths.lock().unwrap().len()]);
+//!     assert!(process::Command::new("true").status()?.success());
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # What is green and what is std's own
 //!
 //! | module | here |
 //! |---|---|
 //! | [`thread`] | green: spawn, join, park, sleep, scope, `thread_local!`, … |
-//! | [`net`] | green: TCP and name resolution; addresses are std's own. UDP is not there yet |
+//! | [`net`], `os::unix::net` | green: TCP, UDP and Unix sockets, name resolution; addresses are std's own |
+//! | [`sync`] | green: locks, `Condvar`, `Barrier`, channels, `Once` and the cells; `Arc` and atomics are std's own |
+//! | [`fs`], `os::unix::fs` | green: files and folders; what they tell about one (`Metadata`, …) is std's own |
+//! | [`io`], `print!` and its like | green: standard streams and pipes; traits, buffers and errors are std's own |
+//! | [`process`], `os::unix::process` | green: children and their pipes; what they end with is std's own |
 //! | [`time`] | std's own types, with `sleep`, [`timeout`](time::timeout) and intervals beside them |
 //! | [`panic`](mod@panic) | std's own, with hooks that do not switch |
-//! | [`io`], [`fs`], [`process`], [`sync`], `os` | std's own for now: **they block the OS thread** and with it all green threads of its hub |
 //! | everything else | std's own: it does not block |
 //!
-//! Beyond std there are [`greenlet`], [`coroutine`] and [`config`].
+//! The book's page "Parity with std" lists every item, and what is absent with its reason.
+//!
+//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`] and [`config`].
 //!
 //! # What to know before using it
 //!
@@ -51,14 +84,25 @@
 
 // The green modules.
 pub use green_core::{config, coroutine, greenlet, panic};
+pub use green_fs as fs;
+pub use green_io as io;
 pub use green_net as net;
+pub use green_process as process;
+pub use green_process::signal;
+pub use green_sync as sync;
 pub use green_thread as thread;
 pub use green_time as time;
 
-pub use green_core::thread_local;
+pub mod os;
 
-// Modules that will be green one day and block until then; see the table above.
-pub use std::{fs, io, os, process, sync};
+/// Calls that know nothing of green threads and would block them: on OS threads of a pool, while the caller parks.
+pub mod blocking {
+    pub use green_core::blocking::{unblock, unblock_long};
+}
+
+// The green macros.
+pub use green_core::thread_local;
+pub use green_io::{dbg, eprint, eprintln, print, println};
 
 // Modules with nothing in them that blocks.
 pub use std::{
@@ -70,12 +114,15 @@ pub use std::{
 // The integer modules, which std deprecates in favour of the types' own constants.
 pub use std::{i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize};
 
-// Macros.
+// Macros that only make values, or end the program.
 pub use std::{
-    assert, assert_eq, assert_ne, cfg, cfg_select, column, compile_error, concat, dbg, debug_assert, debug_assert_eq,
-    debug_assert_ne, eprint, eprintln, file, format, format_args, include, include_bytes, include_str, line, matches,
-    module_path, option_env, print, println, stringify, todo, unimplemented, unreachable, write, writeln,
+    assert, assert_eq, assert_ne, cfg, cfg_select, column, compile_error, concat, debug_assert, debug_assert_eq,
+    debug_assert_ne, file, format, format_args, include, include_bytes, include_str, line, matches, module_path,
+    option_env, stringify, todo, unimplemented, unreachable, write, writeln,
 };
+
+#[expect(deprecated, reason = "std still has it, so a program may still use it")]
+pub use std::r#try;
 
 mod sys;
 pub use sys::*;
