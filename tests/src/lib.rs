@@ -106,10 +106,18 @@ mod book {
         mod getting_started {}
         #[doc = include_str!("../../docs/src/guide/threads.md")]
         mod threads {}
+        #[doc = include_str!("../../docs/src/guide/synchronisation.md")]
+        mod synchronisation {}
         #[doc = include_str!("../../docs/src/guide/networking.md")]
         mod networking {}
+        #[doc = include_str!("../../docs/src/guide/io.md")]
+        mod io {}
         #[doc = include_str!("../../docs/src/guide/time.md")]
         mod time {}
+        #[doc = include_str!("../../docs/src/guide/files.md")]
+        mod files {}
+        #[doc = include_str!("../../docs/src/guide/processes.md")]
+        mod processes {}
         #[doc = include_str!("../../docs/src/guide/panics-and-kills.md")]
         mod panics_and_kills {}
         #[doc = include_str!("../../docs/src/guide/greenlets.md")]
@@ -126,6 +134,8 @@ mod book {
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]
         mod std_map {}
+        #[doc = include_str!("../../docs/src/reference/parity.md")]
+        mod parity {}
         #[doc = include_str!("../../docs/src/reference/configuration.md")]
         mod configuration {}
         #[doc = include_str!("../../docs/src/reference/modes.md")]
@@ -144,6 +154,8 @@ mod book {
         mod read_walk {}
         #[doc = include_str!("../../docs/src/internals/waking.md")]
         mod waking {}
+        #[doc = include_str!("../../docs/src/internals/locks.md")]
+        mod locks {}
         #[doc = include_str!("../../docs/src/internals/stacks.md")]
         mod stacks {}
         #[doc = include_str!("../../docs/src/internals/panic-count.md")]
