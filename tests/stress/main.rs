@@ -5,6 +5,7 @@
 
 mod connections;
 mod mixture;
+mod sync;
 mod threads;
 
 /// Returns true if the run may take its time.

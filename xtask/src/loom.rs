@@ -1,6 +1,6 @@
 //! `cargo xtask loom`: models of the protocols between OS threads, in every interleaving up to a bound.
 //!
-//! Models are unit tests of green-core under `#[cfg(all(test, loom))]`, in modules or functions whose name
+//! Models are unit tests of green-core and green-sync under `#[cfg(all(test, loom))]`, in modules or functions whose name
 //! contains `loom`, and green-thread's test `loom_scope`. The build has a target folder of its own, so that `--cfg loom` does not throw away the
 //! usual one.
 
@@ -48,8 +48,8 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
     let environment = [("RUSTFLAGS", format!("{flags} --cfg loom").trim().to_owned())];
     let folder = crate::root().join("target/loom");
     let folder = folder.to_string_lossy();
-    let core = ["--package", "green-core", "--lib", "--release", "--target-dir", &folder];
-    let mut binaries = suites::build(&core, &environment, progress)?;
+    let libraries = ["--package", "green-core", "--package", "green-sync", "--lib", "--release", "--target-dir", &folder];
+    let mut binaries = suites::build(&libraries, &environment, progress)?;
     let scope = ["--package", "green-thread", "--test", "loom_scope", "--release", "--target-dir", &folder];
     binaries.extend(suites::build(&scope, &environment, progress)?);
     let mut models: Vec<(&TestBinary, String)> = Vec::new();
@@ -62,7 +62,7 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
         models.retain(|(_, name)| name.contains(filter));
     }
     if models.is_empty() {
-        bail!("there is no model: a unit test of green-core under cfg(loom) whose name contains `{MARK}`");
+        bail!("there is no model: a unit test of green-core or green-sync under cfg(loom) whose name contains `{MARK}`");
     }
 
     let mut tally = Tally::default();

@@ -116,7 +116,7 @@ fn now() -> Instant {
 ///
 /// # Errors
 ///
-/// [`Outcome::TimedOut`] when `deadline` passed first (or nothing is waited for and there is none), and
+/// [`Outcome::TimedOut`] when `deadline` passed first (with nothing to wait for and no deadline it waits for ever), and
 /// [`Outcome::Interrupted`] when a kill or an alarm is pending: clean up and call
 /// [`kill::deliver`](crate::kill::deliver). In both cases no notification was taken.
 ///

@@ -7,6 +7,8 @@ use std::time::Duration;
 use green_core::clock;
 use green_core::identity::{self, Identity};
 use green_core::spawn::Joiner;
+use green_core::wait_queue::WaitQueue;
+use green_core::waitable::Waitable;
 
 use crate::{KillError, Result, Thread};
 
@@ -175,6 +177,17 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn on_exit(&self, f: impl FnOnce() + Send + 'static) {
         self.joiner.on_exit(f);
+    }
+}
+
+/// Ready once the green thread has ended, for a wait for the first of several things.
+impl<T> Waitable for JoinHandle<T> {
+    fn is_ready(&self) -> bool {
+        Waitable::is_ready(&self.joiner)
+    }
+
+    fn queue(&self) -> Option<&WaitQueue> {
+        self.joiner.queue()
     }
 }
 

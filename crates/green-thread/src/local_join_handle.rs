@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use green_core::clock;
 use green_core::spawn::{self, LocalJoiner};
+use green_core::wait_queue::WaitQueue;
+use green_core::waitable::Waitable;
 
 use crate::join_handle::refuse_own;
 use crate::{KillError, Result, Thread};
@@ -174,6 +176,17 @@ impl<T> LocalJoinHandle<T> {
     #[must_use]
     pub fn remote(&self) -> Remote {
         Remote { remote: self.joiner.remote() }
+    }
+}
+
+/// Ready once the green thread has ended, for a wait for the first of several things.
+impl<T> Waitable for LocalJoinHandle<T> {
+    fn is_ready(&self) -> bool {
+        Waitable::is_ready(&self.joiner)
+    }
+
+    fn queue(&self) -> Option<&WaitQueue> {
+        self.joiner.queue()
     }
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask parity`: every stable item, method and trait impl of std, looked for in green by the compiler.
 //!
-//! 1. [`pages`] reads what std has out of the documentation that the toolchain ships, into an [`inventory`]. Where there
+//! 1. [`pages`] reads what std has out of the documentation that the toolchain ships, into an [`mod@inventory`]. Where there
 //!    is none, the checked-in inventory stands in.
 //! 2. [`probe`] makes a piece of code for each thing; [`compiler`] says which of them compile, against std first.
 //! 3. [`survey`] sorts what came out: mirrored, re-exported, absent.
