@@ -48,7 +48,8 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
     let environment = [("RUSTFLAGS", format!("{flags} --cfg loom").trim().to_owned())];
     let folder = crate::root().join("target/loom");
     let folder = folder.to_string_lossy();
-    let libraries = ["--package", "green-core", "--package", "green-sync", "--lib", "--release", "--target-dir", &folder];
+    let libraries =
+        ["--package", "green-core", "--package", "green-sync", "--lib", "--release", "--target-dir", &folder];
     let mut binaries = suites::build(&libraries, &environment, progress)?;
     let scope = ["--package", "green-thread", "--test", "loom_scope", "--release", "--target-dir", &folder];
     binaries.extend(suites::build(&scope, &environment, progress)?);
@@ -62,7 +63,9 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
         models.retain(|(_, name)| name.contains(filter));
     }
     if models.is_empty() {
-        bail!("there is no model: a unit test of green-core or green-sync under cfg(loom) whose name contains `{MARK}`");
+        bail!(
+            "there is no model: a unit test of green-core or green-sync under cfg(loom) whose name contains `{MARK}`"
+        );
     }
 
     let mut tally = Tally::default();
@@ -72,7 +75,11 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
     for (binary, name) in &models {
         progress.say(name);
         let arguments = [name.clone(), "--exact".to_owned(), "--nocapture".to_owned()];
-        let environment = [("LOOM_MAX_PREEMPTIONS", args.preemptions.to_string())];
+        let environment = [
+            ("LOOM_MAX_PREEMPTIONS", args.preemptions.to_string()),
+            // A loop that waits for another thread's next step goes round often where that thread is preempted often.
+            ("LOOM_MAX_BRANCHES", "20000".to_owned()),
+        ];
         let limit = Duration::from_secs(args.limit);
         let verdict = binary.run(Mode::Default, &arguments, &environment, limit, |_, _| {})?;
         progress.advance();

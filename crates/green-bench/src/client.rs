@@ -2,19 +2,16 @@
 //!
 //! Its window of measurement is the server's, too: it reads the other process's CPU clock where the window begins and ends.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::fd::AsRawFd as _;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::epoll::Epoll;
 use crate::meter::Meter;
+use crate::peer::{Peer, Tcp, Udp, Unix};
 use crate::report::{Report, histogram};
 use crate::settings::Settings;
 use crate::sys;
 
-/// Bytes of a request.
-const SIZE: usize = 64;
 /// Connections that are opened together: fewer than std's listeners let wait.
 const OPENING: usize = 64;
 /// Connections of one local address: less than half of the ports that Linux deals out.
@@ -24,12 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn start(settings: &'static Settings) -> Report {
     let server = Server {
-        address: (Ipv4Addr::LOCALHOST, settings.need("port")).into(),
+        port: settings.need("port"),
         pid: settings.need("pid"),
         cpus: settings.need::<String>("cpus").split(',').map(|cpu| cpu.parse().expect("a number")).collect(),
     };
     match settings.workload.as_str() {
-        "echo" => echo(settings, &server),
+        "echo" => echo::<Tcp>(settings, &server),
+        "unix" => echo::<Unix>(settings, &server),
+        "udp" => echo::<Udp>(settings, &server),
         "paced" => paced(settings, &server),
         "accept" => accept(settings, &server),
         "rest" => rest(settings, &server),
@@ -40,7 +39,7 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
 /// Whom the load is for.
 #[derive(Debug)]
 struct Server {
-    address: SocketAddr,
+    port: u16,
     pid: i32,
     /// The processors that server and client use.
     cpus: Vec<usize>,
@@ -48,25 +47,22 @@ struct Server {
 
 impl Server {
     /// Opens one connection and asks for one echo.
-    fn open(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_nodelay(true).expect("a socket");
-        stream.write_all(&[1; SIZE]).expect("a request");
-        stream
+    fn open<P: Peer>(&self) -> P {
+        let mut peer = P::open(self.port, self.pid);
+        peer.ask();
+        peer
     }
 
     /// Opens so many connections, each answered once.
-    fn open_all(&self, count: usize) -> Vec<TcpStream> {
+    fn open_all<P: Peer>(&self, count: usize) -> Vec<P> {
         assert!(count <= PER_ADDRESS, "more than one address can have");
-        let mut streams = Vec::with_capacity(count);
-        while streams.len() < count {
-            let first = streams.len();
-            streams.extend((first..count.min(first + OPENING)).map(|_| self.open()));
-            for stream in &mut streams[first..] {
-                answer(stream);
-            }
+        let mut peers = Vec::with_capacity(count);
+        while peers.len() < count {
+            let first = peers.len();
+            peers.extend((first..count.min(first + OPENING)).map(|_| self.open()));
+            peers[first..].iter_mut().for_each(P::answer);
         }
-        streams
+        peers
     }
 
     fn meter(&self) -> Meter {
@@ -78,35 +74,19 @@ impl Server {
     }
 }
 
-/// Reads one echo.
-fn answer(stream: &mut TcpStream) {
-    let mut buffer = [0; SIZE];
-    stream.read_exact(&mut buffer).expect("an answer");
-    assert_eq!(buffer, [1; SIZE]);
-}
-
-/// Closes without a trace: no port stays in TIME_WAIT for the next run to trip over.
-fn reset(stream: TcpStream) {
-    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-    let size = size_of_val(&linger) as libc::socklen_t;
-    // SAFETY: pointer and size are of one `linger`, and the descriptor is open.
-    let result = unsafe {
-        libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), size)
-    };
-    assert_eq!(result, 0, "SO_LINGER");
-}
-
 /// `connections` that each ask again as soon as they are answered.
-fn echo(settings: &Settings, server: &Server) -> Report {
+fn echo<P: Peer>(settings: &Settings, server: &Server) -> Report {
     let warm_up = Duration::from_millis(settings.need("warm_ms"));
     let span = Duration::from_millis(settings.need("ms"));
-    let mut streams = server.open_all(settings.need("connections"));
+    let mut peers: Vec<P> = server.open_all(settings.need("connections"));
+    // Everybody is in, so nobody looks for the path again; and the server, which is killed, could not remove it.
+    let _ = fs::remove_file(sys::socket_of(server.pid as u32));
     let mut epoll = Epoll::new();
-    let mut sent = Vec::with_capacity(streams.len());
-    for (index, stream) in streams.iter_mut().enumerate() {
-        epoll.add(stream, index);
+    let mut sent = Vec::with_capacity(peers.len());
+    for (index, peer) in peers.iter_mut().enumerate() {
+        epoll.add(peer, index);
         sent.push(Instant::now());
-        stream.write_all(&[1; SIZE]).expect("a request");
+        peer.ask();
     }
     let began = Instant::now();
     let mut window = None;
@@ -120,7 +100,7 @@ fn echo(settings: &Settings, server: &Server) -> Report {
             Some((meter, cpu)) if now - began >= warm_up + span => {
                 let used = sys::cpu_of(server.pid) - *cpu;
                 let measured = meter.stop();
-                streams.into_iter().for_each(reset);
+                peers.into_iter().for_each(Peer::close);
                 return network_report(measured.report(), latency.len(), used, measured.wall)
                     .with_quantiles("latency", &latency);
             }
@@ -128,13 +108,13 @@ fn echo(settings: &Settings, server: &Server) -> Report {
         }
         for event in 0..count {
             let index = epoll.token(event);
-            answer(&mut streams[index]);
+            peers[index].answer();
             let now = Instant::now();
             if window.is_some() {
                 latency.saturating_record((now - sent[index]).as_nanos() as u64);
             }
             sent[index] = now;
-            streams[index].write_all(&[1; SIZE]).expect("a request");
+            peers[index].ask();
         }
     }
 }
@@ -153,10 +133,10 @@ fn paced(settings: &Settings, server: &Server) -> Report {
     let every = Duration::from_micros(settings.need("every_us"));
     let warm_up = Duration::from_millis(settings.need("warm_ms"));
     let span = Duration::from_millis(settings.need("ms"));
-    let mut streams = server.open_all(settings.need("connections"));
-    let connections = streams.len();
+    let mut peers: Vec<Tcp> = server.open_all(settings.need("connections"));
+    let connections = peers.len();
     let mut epoll = Epoll::new();
-    streams.iter().enumerate().for_each(|(index, stream)| epoll.add(stream, index));
+    peers.iter().enumerate().for_each(|(index, peer)| epoll.add(peer, index));
 
     // All turns are in one row, evenly spread: turn `n` belongs to connection `n % connections`.
     let gap = every / connections as u32;
@@ -177,7 +157,7 @@ fn paced(settings: &Settings, server: &Server) -> Report {
         }
         while next < last && due(next) <= now {
             // A socket holds far more than what a slow server leaves unanswered here.
-            streams[(next % connections as u128) as usize].write_all(&[1; SIZE]).expect("a request");
+            peers[(next % connections as u128) as usize].ask();
             next += 1;
         }
         let until = if next < last { due(next).saturating_duration_since(Instant::now()) } else { PATIENCE };
@@ -185,7 +165,7 @@ fn paced(settings: &Settings, server: &Server) -> Report {
         assert!(next < last || count > 0, "no answer in {PATIENCE:?}");
         for event in 0..count {
             let index = epoll.token(event);
-            answer(&mut streams[index]);
+            peers[index].answer();
             let turn = pending[index];
             pending[index] += connections as u128;
             answered += 1;
@@ -197,7 +177,7 @@ fn paced(settings: &Settings, server: &Server) -> Report {
     let (meter, cpu) = window.expect("the window has begun");
     let used = sys::cpu_of(server.pid) - cpu;
     let measured = meter.stop();
-    streams.into_iter().for_each(reset);
+    peers.into_iter().for_each(Peer::close);
     network_report(measured.report(), latency.len(), used, measured.wall).with_quantiles("latency", &latency)
 }
 
@@ -206,11 +186,11 @@ fn accept(settings: &Settings, server: &Server) -> Report {
     let warm_up = Duration::from_millis(settings.need("warm_ms"));
     let span = Duration::from_millis(settings.need("ms"));
     let mut epoll = Epoll::new();
-    let mut streams = Vec::new();
+    let mut peers = Vec::new();
     for index in 0..settings.need("concurrent") {
-        let stream = server.open();
-        epoll.add(&stream, index);
-        streams.push(stream);
+        let peer: Tcp = server.open();
+        epoll.add(&peer, index);
+        peers.push(peer);
     }
     let began = Instant::now();
     let mut window = None;
@@ -224,18 +204,18 @@ fn accept(settings: &Settings, server: &Server) -> Report {
             Some((meter, cpu)) if now - began >= warm_up + span => {
                 let used = sys::cpu_of(server.pid) - *cpu;
                 let measured = meter.stop();
-                streams.into_iter().for_each(reset);
+                peers.into_iter().for_each(Peer::close);
                 return network_report(measured.report(), done, used, measured.wall);
             }
             _ => {}
         }
         for event in 0..count {
             let index = epoll.token(event);
-            answer(&mut streams[index]);
+            peers[index].answer();
             done += u64::from(window.is_some());
-            let stream = server.open();
-            epoll.add(&stream, index);
-            reset(std::mem::replace(&mut streams[index], stream));
+            let peer: Tcp = server.open();
+            epoll.add(&peer, index);
+            std::mem::replace(&mut peers[index], peer).close();
         }
     }
 }
@@ -246,22 +226,22 @@ fn rest(settings: &Settings, server: &Server) -> Report {
     let churn: usize = settings.need("churn");
     let settle = || std::thread::sleep(Duration::from_millis(300));
     // The first few warm up what is there once.
-    server.open_all(8).into_iter().for_each(reset);
+    server.open_all::<Tcp>(8).into_iter().for_each(Peer::close);
     settle();
     let before = server.memory();
     let meter = server.meter();
-    let mut streams = server.open_all(count);
+    let mut peers: Vec<Tcp> = server.open_all(count);
     let measured = meter.stop();
     settle();
     let first = (server.memory() - before) / count as f64;
     for _ in 0..churn {
-        streams.into_iter().for_each(reset);
+        peers.into_iter().for_each(Peer::close);
         settle();
-        streams = server.open_all(count);
+        peers = server.open_all(count);
     }
     settle();
     let last = (server.memory() - before) / count as f64;
-    streams.into_iter().for_each(reset);
+    peers.into_iter().for_each(Peer::close);
     settle();
     let left = (server.memory() - before) / count as f64;
     measured.report().with("rss_bytes", first).with("rss_after_churn_bytes", last).with("rss_after_close_bytes", left)

@@ -2,31 +2,71 @@
 //!
 //! One OS thread, level-triggered, one `recv` and one `send` per request.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::epoll::Epoll;
 use crate::report::Report;
 use crate::runtime::announce;
 use crate::settings::Settings;
+use crate::sys;
 
 pub(crate) fn start(settings: &'static Settings) -> Report {
-    assert_eq!(settings.workload, "echo", "the floor has only the echo");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    announce(listener.local_addr().expect("a bound socket"));
+    match settings.workload.as_str() {
+        "echo" => {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            announce(Some(listener.local_addr().expect("a bound socket")));
+            serve(&listener)
+        }
+        "unix" => {
+            let listener = UnixListener::bind(sys::socket_of(std::process::id())).expect("nobody else's path");
+            announce(None);
+            serve(&listener)
+        }
+        "udp" => datagrams(),
+        other => panic!("the floor has no {other}"),
+    }
+}
 
+/// Where connections come from.
+trait Listener: AsRawFd {
+    type Stream: Read + Write + AsRawFd;
+
+    fn accept(&self) -> io::Result<Self::Stream>;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = self.accept()?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    fn accept(&self) -> io::Result<UnixStream> {
+        self.accept().map(|(stream, _)| stream)
+    }
+}
+
+fn serve<L: Listener>(listener: &L) -> ! {
     let mut epoll = Epoll::new();
     // By token less one: 0 is the listener.
-    let mut streams: Vec<Option<TcpStream>> = Vec::new();
+    let mut streams: Vec<Option<L::Stream>> = Vec::new();
     let mut vacant = Vec::new();
-    epoll.add(&listener, 0);
+    epoll.add(listener, 0);
     let mut buffer = [0; 64];
     loop {
         for event in 0..epoll.wait(None) {
             let token = epoll.token(event);
             if token == 0 {
-                let (stream, _) = listener.accept().expect("a connection");
-                stream.set_nodelay(true).expect("a socket");
+                let stream = listener.accept().expect("a connection");
                 let index = vacant.pop().unwrap_or_else(|| {
                     streams.push(None);
                     streams.len() - 1
@@ -44,6 +84,26 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
             if !served {
                 *place = None;
                 vacant.push(token - 1);
+            }
+        }
+    }
+}
+
+/// One socket for everybody: it is asked again until it has no more, for an event each would cost more than the answers.
+fn datagrams() -> ! {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.set_nonblocking(true).expect("a socket");
+    announce(Some(socket.local_addr().expect("a bound socket")));
+    let mut epoll = Epoll::new();
+    epoll.add(&socket, 0);
+    let mut buffer = [0; 64];
+    loop {
+        epoll.wait(None);
+        loop {
+            match socket.recv_from(&mut buffer) {
+                Ok((count, peer)) => assert_eq!(socket.send_to(&buffer[..count], peer).expect("an answer"), count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("recv_from: {error}"),
             }
         }
     }

@@ -14,6 +14,7 @@ mod client;
 mod epoll;
 mod floor;
 mod meter;
+mod peer;
 mod report;
 mod runtime;
 mod settings;

@@ -16,8 +16,8 @@ macro_rules! task {
 
 /// A function that waits.
 macro_rules! function {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)? $body:block) => {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident$(<$kind:ident: $bound:path>)?($($argument:ident: $type:ty),*) $(-> $result:ty)? $body:block) => {
         $(#[$meta])*
-        $vis fn $name($($argument: $type),*) $(-> $result)? $body
+        $vis fn $name$(<$kind: $bound>)?($($argument: $type),*) $(-> $result)? $body
     };
 }

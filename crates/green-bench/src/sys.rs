@@ -1,6 +1,7 @@
 //! The system calls of the harness: affinity, processor time, memory.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Keeps this OS thread, and all that it starts, on one processor.
@@ -127,6 +128,11 @@ pub(crate) fn context_switches() -> u64 {
         sum += counts.filter_map(|(_, count)| count.trim().parse::<u64>().ok()).sum::<u64>();
     }
     sum
+}
+
+/// Returns the path of a process's Unix socket.
+pub(crate) fn socket_of(pid: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("green-bench-{pid}.socket"))
 }
 
 /// Ends the process without destructors.

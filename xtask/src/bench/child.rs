@@ -49,8 +49,8 @@ pub(super) fn run(binary: &Path, row: &Row, runtime: Runtime) -> anyhow::Result<
             command.args([runtime.name(), workload]).args(arguments);
             finish(&mut command)
         }
-        Kind::Pair { load, client } => {
-            let server = Server::start(binary, runtime, &arguments)?;
+        Kind::Pair { server, load, client } => {
+            let server = Server::start(binary, runtime, server, &arguments)?;
             let mut command = Command::new(binary);
             command.args(["client", load]).args(client.split_whitespace());
             command.args([format!("port={}", server.port), format!("pid={}", server.child.id())]);
@@ -90,9 +90,9 @@ struct Server {
 }
 
 impl Server {
-    fn start(binary: &Path, runtime: Runtime, arguments: &[&str]) -> anyhow::Result<Self> {
+    fn start(binary: &Path, runtime: Runtime, workload: &str, arguments: &[&str]) -> anyhow::Result<Self> {
         let child = Command::new(binary)
-            .args([runtime.name(), "echo"])
+            .args([runtime.name(), workload])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

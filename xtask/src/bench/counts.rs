@@ -1,4 +1,4 @@
-//! `cargo xtask bench counts`: how many instructions one operation of `green` takes, counted by callgrind.
+//! `cargo xtask bench counts`: how many instructions one operation of `green`, or of a rival, takes, counted by callgrind.
 //!
 //! It hears nothing of other processes, so it shows changes that the clock cannot. Each operation runs twice, with two
 //! counts, and the difference is what the additional ones cost: start and end of the program drop out.
@@ -15,10 +15,13 @@ use super::child;
 use crate::process;
 
 /// An operation: its name, `green-bench`'s workload and settings, and the two counts.
-const OPERATIONS: [(&str, &str, &str, [u64; 2]); 4] = [
+const OPERATIONS: [(&str, &str, &str, [u64; 2]); 7] = [
     ("yield", "yield", "threads=2", [20_000, 220_000]),
     ("spawn", "spawn", "alive=100 warm=1", [10_000, 60_000]),
     ("wake", "ping-pong", "", [20_000, 220_000]),
+    ("lock", "lock", "what=mutex", [20_000, 220_000]),
+    ("ping-pong", "channels", "", [10_000, 110_000]),
+    ("send+recv", "throughput", "senders=1", [20_000, 220_000]),
     ("echo", "loopback", "", [2_000, 12_000]),
 ];
 
@@ -28,27 +31,31 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// What `cargo xtask bench counts` takes.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// yield, spawn (and join; 100 alive), wake (unpark and park, in turn), echo (one side of an exchange: send, recv,
-    /// park); all of them if none is named
+    /// yield, spawn (and join; 100 alive), wake (unpark and park, in turn), lock (and unlock a Mutex, alone), ping-pong
+    /// (a round trip over two channels), send+recv (one message to another green thread, with none waited for), echo (one
+    /// side of an exchange: send, recv, park); all of them if none is named
     operations: Vec<String>,
     /// How many functions to name for each
     #[arg(long, default_value_t = 15)]
     functions: usize,
+    /// Whose instructions: green, may, tokio-ct, tokio-mt, threads
+    #[arg(long, value_name = "NAME", default_value = "green")]
+    on: String,
 }
 
 /// Runs the task.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let known = |name: &String| OPERATIONS.iter().any(|operation| operation.0 == name);
     if let Some(name) = args.operations.iter().find(|name| !known(name)) {
-        bail!("no operation `{name}`: there are yield, spawn, wake, echo");
+        bail!("no operation `{name}`: there are {}", OPERATIONS.map(|operation| operation.0).join(", "));
     }
     let binary = child::build()?;
     for (name, workload, settings, [few, many]) in OPERATIONS {
         if !args.operations.is_empty() && !args.operations.iter().any(|wanted| wanted == name) {
             continue;
         }
-        let less = count(&binary, workload, settings, few)?;
-        let more = count(&binary, workload, settings, many)?;
+        let less = count(&binary, &args.on, workload, settings, few)?;
+        let more = count(&binary, &args.on, workload, settings, many)?;
         let each = |function: &str| {
             let of = |counts: &HashMap<String, u64>| counts.get(function).copied().unwrap_or(0) as f64;
             (of(&more) - of(&less)) / (many - few) as f64
@@ -65,14 +72,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Returns the instructions of each function.
-fn count(binary: &Path, workload: &str, settings: &str, total: u64) -> anyhow::Result<HashMap<String, u64>> {
+fn count(
+    binary: &Path,
+    runtime: &str,
+    workload: &str,
+    settings: &str,
+    total: u64,
+) -> anyhow::Result<HashMap<String, u64>> {
     let file = Scratch(std::env::temp_dir().join(format!("green-callgrind-{}", std::process::id())));
     let mut command = Command::new("valgrind");
     command
         .args(["--tool=callgrind", "--quiet", "--compress-strings=no", "--compress-pos=no"])
         .arg(format!("--callgrind-out-file={}", file.0.display()))
         .arg(binary)
-        .args(["green", workload])
+        .args([runtime, workload])
         .args(settings.split_whitespace())
         .arg(format!("total={total}"));
     let run = process::run(&mut command, LIMIT, |_, _| {}).context("valgrind has to be installed")?;

@@ -36,7 +36,7 @@ pub(super) enum Kind {
     /// One process.
     Alone { workload: &'static str },
     /// A server, and a client that measures it.
-    Pair { load: &'static str, client: String },
+    Pair { server: &'static str, load: &'static str, client: String },
 }
 
 /// One workload, run by several runtimes in turn.
@@ -120,15 +120,23 @@ impl Row {
         }
     }
 
-    /// A row of servers and clients.
+    /// A row of servers and clients; the server is the TCP echo ([`served_by`](Self::served_by)).
     pub(super) fn pair(
         group: &'static str,
         name: &'static str,
-        server: &'static str,
+        arguments: &'static str,
         load: &'static str,
         client: String,
     ) -> Self {
-        Self { kind: Kind::Pair { load, client }, ..Self::alone(group, name, "", server) }
+        Self { kind: Kind::Pair { server: "echo", load, client }, ..Self::alone(group, name, "", arguments) }
+    }
+
+    /// Has another server than the TCP echo.
+    pub(super) fn served_by(mut self, workload: &'static str) -> Self {
+        if let Kind::Pair { server, .. } = &mut self.kind {
+            *server = workload;
+        }
+        self
     }
 
     pub(super) fn on(mut self, runtimes: &[Runtime]) -> Self {

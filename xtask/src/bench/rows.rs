@@ -1,13 +1,30 @@
 //! The rows of the table, and what must hold in each.
 
+mod sync;
+mod system;
+
 use super::row::Disturbance::{AnyWait, Nothing, OthersOnTop};
 use super::row::Runtime::{Epoll, Green, May, Threads, TokioCt, TokioMt};
 use super::row::Target::{AtLeastTimes, AtMost, Times, TimesBetter, TimesGo, TimesOwn, TimesOwnRow};
 use super::row::{Row, Runtime};
 
 /// The groups, each of which can be run alone.
-pub(super) const GROUPS: [&str; 11] =
-    ["spawn", "yield", "wake", "memory", "timers", "precision", "echo", "rest", "accept", "stall", "idle"];
+pub(super) const GROUPS: [&str; 14] = [
+    "spawn",
+    "yield",
+    "wake",
+    "sync",
+    "memory",
+    "timers",
+    "precision",
+    "echo",
+    "datagram",
+    "rest",
+    "accept",
+    "fs",
+    "stall",
+    "idle",
+];
 
 /// What serves connections without an OS thread for each.
 const SERVERS: [Runtime; 5] = [Epoll, Green, May, TokioCt, TokioMt];
@@ -18,9 +35,11 @@ pub(super) fn all() -> Vec<Row> {
     rows.extend(spawn());
     rows.extend(yields());
     rows.extend(wakes());
+    rows.extend(sync::rows());
     rows.extend(memory());
     rows.extend(timers());
     rows.extend(echo());
+    rows.extend(system::rows());
     rows.extend(connections());
     rows.extend(stall());
     rows.push(

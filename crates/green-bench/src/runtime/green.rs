@@ -1,11 +1,17 @@
 //! `green`, as its users see it.
 
 use green::config::Config;
+pub(crate) use green::fs;
 pub(crate) use green::io::{Read, Write};
-pub(crate) use green::net::{TcpListener, TcpStream};
+pub(crate) use green::net::{TcpListener, TcpStream, UdpSocket};
+pub(crate) use green::os::unix::net::UnixListener;
+pub(crate) use green::sync::mpsc::{Receiver, channel};
+pub(crate) use green::sync::{LazyLock, Mutex, OnceLock, RwLock};
+use green::sync::{MutexGuard, RwLockReadGuard};
 use green::thread::{self, Thread};
 pub(crate) use green::thread::{JoinHandle, sleep, spawn, yield_now};
 
+pub(crate) use super::Stream;
 use crate::settings::Settings;
 
 /// Runs the driver.
@@ -28,6 +34,26 @@ pub(crate) fn join<T>(handle: JoinHandle<T>) -> T {
 
 pub(crate) fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
+}
+
+pub(crate) fn bind() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").expect("a free port")
+}
+
+#[inline(always)]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic")
+}
+
+#[inline(always)]
+pub(crate) fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().expect("no panic")
+}
+
+/// Returns the next message; none once every sender is gone.
+#[inline(always)]
+pub(crate) fn receive<T>(receiver: &mut Receiver<T>) -> Option<T> {
+    receiver.recv().ok()
 }
 
 /// What wakes a green thread.

@@ -2,10 +2,19 @@
 
 pub(crate) use std::io::{Read, Write};
 
+// What may has none of: its own users call std's, and hold up a worker with a file.
+pub(crate) use std::fs;
+pub(crate) use std::sync::{LazyLock, OnceLock};
+
 use may::coroutine::{self, Coroutine};
 pub(crate) use may::coroutine::{JoinHandle, sleep, yield_now};
-pub(crate) use may::net::{TcpListener, TcpStream};
+pub(crate) use may::net::{TcpListener, TcpStream, UdpSocket};
+pub(crate) use may::os::unix::net::UnixListener;
+pub(crate) use may::sync::mpsc::{Receiver, channel};
+pub(crate) use may::sync::{Mutex, RwLock};
+use may::sync::{MutexGuard, RwLockReadGuard};
 
+pub(crate) use super::Stream;
 use crate::settings::Settings;
 
 /// Runs the driver.
@@ -37,6 +46,26 @@ pub(crate) fn join<T>(handle: JoinHandle<T>) -> T {
 
 pub(crate) fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
+}
+
+pub(crate) fn bind() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").expect("a free port")
+}
+
+#[inline(always)]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic")
+}
+
+#[inline(always)]
+pub(crate) fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().expect("no panic")
+}
+
+/// Returns the next message; none once every sender is gone.
+#[inline(always)]
+pub(crate) fn receive<T>(receiver: &mut Receiver<T>) -> Option<T> {
+    receiver.recv().ok()
 }
 
 /// What wakes a coroutine.

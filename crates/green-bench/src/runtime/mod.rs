@@ -5,14 +5,19 @@ pub(crate) mod may;
 pub(crate) mod threads;
 pub(crate) mod tokio;
 
-use std::io::Write as _;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use crate::sys;
 
-/// Tells the caller where a server listens, and ends the process when the caller has ended.
-pub(crate) fn announce(address: SocketAddr) {
-    println!("{}", serde_json::json!({ "port": address.port() }));
+/// A connection, where reading and writing just take a while.
+pub(crate) trait Stream: Read + Write + Send + 'static {}
+
+impl<S: Read + Write + Send + 'static> Stream for S {}
+
+/// Tells the caller where a server listens, if that is a port, and ends the process when the caller has ended.
+pub(crate) fn announce(address: Option<SocketAddr>) {
+    println!("{}", serde_json::json!({ "port": address.map_or(0, |address| address.port()) }));
     std::io::stdout().flush().expect("stdout");
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -1,11 +1,16 @@
 //! OS threads: std itself.
 
+pub(crate) use std::fs;
 pub(crate) use std::io::{Read, Write};
-pub(crate) use std::net::{TcpListener, TcpStream};
-use std::sync::OnceLock;
+pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
+pub(crate) use std::os::unix::net::UnixListener;
+pub(crate) use std::sync::mpsc::{Receiver, channel};
+pub(crate) use std::sync::{LazyLock, Mutex, OnceLock, RwLock};
+use std::sync::{MutexGuard, RwLockReadGuard};
 use std::thread::{self, Thread};
 pub(crate) use std::thread::{JoinHandle, sleep, yield_now};
 
+pub(crate) use super::Stream;
 use crate::settings::Settings;
 
 /// std's own size if nothing else was asked for.
@@ -38,6 +43,26 @@ pub(crate) fn join<T>(handle: JoinHandle<T>) -> T {
 
 pub(crate) fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
+}
+
+pub(crate) fn bind() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").expect("a free port")
+}
+
+#[inline(always)]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic")
+}
+
+#[inline(always)]
+pub(crate) fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().expect("no panic")
+}
+
+/// Returns the next message; none once every sender is gone.
+#[inline(always)]
+pub(crate) fn receive<T>(receiver: &mut Receiver<T>) -> Option<T> {
+    receiver.recv().ok()
 }
 
 /// What wakes a thread.

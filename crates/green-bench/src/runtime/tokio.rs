@@ -1,17 +1,28 @@
 //! tokio, current-thread and multi-thread.
 
 use std::sync::Arc;
+// These wait for nobody once they are filled.
+pub(crate) use std::sync::{LazyLock, OnceLock};
 
 use tokio::runtime::Builder;
-use tokio::sync::Notify;
+use tokio::sync::{MutexGuard, Notify, RwLockReadGuard};
 
+pub(crate) use tokio::fs;
+use tokio::io::{AsyncRead, AsyncWrite};
 pub(crate) use tokio::io::{AsyncReadExt as Read, AsyncWriteExt as Write};
-pub(crate) use tokio::net::{TcpListener, TcpStream};
+pub(crate) use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixListener};
 pub(crate) use tokio::spawn;
+pub(crate) use tokio::sync::mpsc::{UnboundedReceiver as Receiver, unbounded_channel as channel};
+pub(crate) use tokio::sync::{Mutex, RwLock};
 pub(crate) use tokio::task::{JoinHandle, yield_now};
 pub(crate) use tokio::time::sleep;
 
 use crate::settings::Settings;
+
+/// A connection.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 /// Runs the driver.
 pub(crate) fn run<F, T>(settings: &Settings, driver: F) -> T
@@ -41,6 +52,28 @@ pub(crate) fn listen() -> TcpListener {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");
     TcpListener::from_std(listener).expect("a runtime")
+}
+
+pub(crate) fn bind() -> UdpSocket {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    socket.set_nonblocking(true).expect("a socket");
+    UdpSocket::from_std(socket).expect("a runtime")
+}
+
+#[inline(always)]
+pub(crate) async fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().await
+}
+
+#[inline(always)]
+pub(crate) async fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().await
+}
+
+/// Returns the next message; none once every sender is gone.
+#[inline(always)]
+pub(crate) async fn receive<T>(receiver: &mut Receiver<T>) -> Option<T> {
+    receiver.recv().await
 }
 
 /// What wakes a task: tokio's tasks have no tokens of their own.

@@ -1,4 +1,4 @@
-//! The server of the network workloads: one thread per connection, which sends back what it gets.
+//! The servers of the network workloads: one thread per connection, or per datagram socket, which sends back what it gets.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,7 @@ use crate::meter::Meter;
 use crate::report::Report;
 use crate::runtime::announce;
 use crate::settings::Settings;
+use crate::sys;
 
 function! {
     /// Serves until the caller ends; with `hogs`, beside as many green threads that compute for `burn_us` and sleep for
@@ -26,7 +27,7 @@ function! {
             }));
         }
         let listener = rt::listen();
-        announce(listener.local_addr().expect("a bound socket"));
+        announce(Some(listener.local_addr().expect("a bound socket")));
         loop {
             let (stream, _) = wait!(listener.accept()).expect("a connection");
             stream.set_nodelay(true).expect("a socket");
@@ -36,7 +37,33 @@ function! {
 }
 
 function! {
-    fn serve(stream: rt::TcpStream) {
+    /// The same over Unix sockets, where the client looks for it ([`sys::socket_of`]).
+    pub(super) fn unix(_settings: &'static Settings) -> Report {
+        let path = sys::socket_of(std::process::id());
+        let listener = rt::UnixListener::bind(path).expect("nobody else's path");
+        announce(None);
+        loop {
+            let (stream, _) = wait!(listener.accept()).expect("a connection");
+            rt::spawn(task!({ wait!(serve(stream)) }));
+        }
+    }
+}
+
+function! {
+    /// One socket for everybody.
+    pub(super) fn datagrams(_settings: &'static Settings) -> Report {
+        let socket = rt::bind();
+        announce(Some(socket.local_addr().expect("a bound socket")));
+        let mut buffer = [0; 64];
+        loop {
+            let (count, peer) = wait!(socket.recv_from(&mut buffer)).expect("a request");
+            wait!(socket.send_to(&buffer[..count], peer)).expect("an answer");
+        }
+    }
+}
+
+function! {
+    fn serve<S: rt::Stream>(stream: S) {
         let mut stream = stream;
         let mut buffer = [0; 64];
         while let Ok(count @ 1..) = wait!(stream.read(&mut buffer)) {

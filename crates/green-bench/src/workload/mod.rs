@@ -1,9 +1,13 @@
 //! The workloads: each written once, and compiled for every runtime.
 
+mod channels;
 mod echo;
+mod files;
 mod idle;
+mod locking;
 mod memory;
 mod spawning;
+mod starting;
 mod timers;
 mod waking;
 mod yielding;
@@ -27,6 +31,14 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
                 "precision" => wait!(timers::precision(settings)),
                 "echo" => wait!(echo::run(settings)),
                 "loopback" => wait!(echo::loopback(settings)),
+                "unix" => wait!(echo::unix(settings)),
+                "udp" => wait!(echo::datagrams(settings)),
+                "lock" => wait!(locking::alone(settings)),
+                "contended" => wait!(locking::contended(settings)),
+                "channels" => wait!(channels::ping_pong(settings)),
+                "throughput" => wait!(channels::throughput(settings)),
+                "read" => wait!(files::read(settings)),
+                "copy" => wait!(files::copy(settings)),
                 "idle" => wait!(idle::run(settings)),
                 other => panic!("unknown workload {other}"),
             }
