@@ -122,6 +122,8 @@ mod book {
         mod panics_and_kills {}
         #[doc = include_str!("../../docs/src/guide/greenlets.md")]
         mod greenlets {}
+        #[doc = include_str!("../../docs/src/guide/ports.md")]
+        mod ports {}
     }
     mod porting {
         #[doc = include_str!("../../docs/src/porting/from-std.md")]

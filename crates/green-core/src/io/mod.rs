@@ -100,12 +100,7 @@ impl<T: AsFd> Pollable<T> {
         self.retry(Direction::Write, reason, op)
     }
 
-    fn retry<R>(
-        &self,
-        direction: Direction,
-        reason: WaitReason,
-        op: impl FnMut(&T) -> io::Result<R>,
-    ) -> io::Result<R> {
+    fn retry<R>(&self, direction: Direction, reason: WaitReason, op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         self.retry_within(direction, reason, |error| self.user_deadline(direction, error), op)
     }
 

@@ -33,7 +33,10 @@ mod unix;
 pub(crate) use unix::{
     alternate_stack::{AlternateStack, install_alternate_stack},
     datagram::{is_read_shut_down, no_address, recv_and_cut, recv_from, send_to},
-    descriptor::{Kind, PIPE_BUF, Patience, duplicate, is_ready, kind, read_vectored, terminal_read_ends_by_itself, write_vectored},
+    descriptor::{
+        Kind, PIPE_BUF, Patience, duplicate, is_ready, kind, read_vectored, terminal_read_ends_by_itself,
+        write_vectored,
+    },
     event_fd::EventFd,
     fd::{NonBlocking, is_nonblocking, set_nonblocking, would_block},
     file::{Filesystem, Inspection, Opening, Shape, append_cached, filesystem, inspect, open_cached, read_cached},
