@@ -36,6 +36,12 @@ pub trait Waitable {
     }
 }
 
+/// Something that stays ready once it is, and whose [`queue`](Waitable::queue) is told by `notify_all`: the end of a green thread, an
+/// event. One can wait for it without claiming anything.
+pub trait Lasting: Waitable {}
+
+impl<W: Lasting + ?Sized> Lasting for &W {}
+
 impl<W: Waitable + ?Sized> Waitable for &W {
     fn is_ready(&self) -> bool {
         (**self).is_ready()

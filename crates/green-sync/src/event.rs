@@ -164,6 +164,8 @@ impl<T, E> Default for Event<T, E> {
     }
 }
 
+impl<T, E> green_core::waitable::Lasting for Event<T, E> {}
+
 /// Ready once the event has happened.
 impl<T, E> Waitable for Event<T, E> {
     fn is_ready(&self) -> bool {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use green_core::kill;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
-use green_core::waitable::{Timer, wait_any};
+use green_core::waitable::{Lasting, Timer, wait_any};
 
 pub use green_core::waitable::Waitable;
 
@@ -160,7 +160,7 @@ impl<A> Select<A> {
     /// ```
     pub fn ready<W, F, R>(self, waitable: &W, then: F) -> Select<(A, Ready<'_, W, F>)>
     where
-        W: Waitable,
+        W: Lasting,
         F: FnOnce() -> R,
     {
         self.with(Ready { waitable, then: Some(then) })
@@ -169,7 +169,7 @@ impl<A> Select<A> {
     /// Adds that one of `waitables` is ready; `then` is told its index.
     pub fn ready_each<W, F, R>(self, waitables: &[W], then: F) -> Select<(A, ReadyEach<'_, W, F>)>
     where
-        W: Waitable,
+        W: Lasting,
         F: FnOnce(usize) -> R,
     {
         self.with(ReadyEach { waitables, then: Some(then) })

@@ -729,3 +729,33 @@ fn the_errors_are_those_of_std() {
     same(mpsc::RecvTimeoutError::Timeout, std::sync::mpsc::RecvTimeoutError::Timeout);
     same(mpsc::TrySendError::Full(1), std::sync::mpsc::TrySendError::Full(1));
 }
+
+#[test]
+fn local_green_threads_that_share_a_receiver_take_turns() {
+    let (sender, receiver) = green_sync::mpsc::channel();
+    let receiver = Rc::new(receiver);
+    let receive = || {
+        let receiver = Rc::clone(&receiver);
+        green::spawn_local(move || receiver.recv().unwrap())
+    };
+    let receivers = [receive(), receive(), receive()];
+    green::yield_now();
+    for n in 0..3 {
+        sender.send(n).unwrap();
+    }
+    let mut got = receivers.map(|receiver| receiver.join().unwrap());
+    got.sort_unstable();
+    assert_eq!(got, [0, 1, 2]);
+}
+
+#[test]
+fn an_impatient_sharer_does_not_take_the_patient_ones_place() {
+    let (sender, receiver) = green_sync::mpsc::channel();
+    let receiver = Rc::new(receiver);
+    let (one, two) = (Rc::clone(&receiver), Rc::clone(&receiver));
+    let impatient = green::spawn_local(move || one.recv_timeout(Duration::from_millis(1)));
+    let patient = green::spawn_local(move || two.recv());
+    assert!(impatient.join().unwrap().is_err());
+    sender.send(1).unwrap();
+    assert_eq!(patient.join().unwrap(), Ok(1));
+}

@@ -408,3 +408,23 @@ fn random_kills_and_timeouts_leave_the_lock_free_and_exact() {
     let sum = *lock.read().unwrap_or_else(PoisonError::into_inner);
     assert_eq!(sum, done.load(Ordering::Relaxed));
 }
+
+#[test]
+fn a_writer_that_is_killed_in_line_leaves_the_others_their_turns() {
+    let lock = Rc::new(RwLock::new(0));
+    let held = lock.write().unwrap();
+    let write = || {
+        let lock = Rc::clone(&lock);
+        thread::spawn_local(move || *lock.write().unwrap() += 1)
+    };
+    let (first, second, killed) = (write(), write(), write());
+    thread::yield_now();
+    killed.kill().unwrap();
+    // The killed one leaves, and the lock is free before the first has had its turn.
+    thread::yield_now();
+    drop(held);
+    first.join().unwrap();
+    second.join().unwrap();
+    assert!(killed.join().is_err());
+    assert_eq!(*lock.read().unwrap(), 2);
+}

@@ -8,7 +8,7 @@ use green_core::clock;
 use green_core::identity::{self, Identity};
 use green_core::spawn::Joiner;
 use green_core::wait_queue::WaitQueue;
-use green_core::waitable::Waitable;
+use green_core::waitable::{Lasting, Waitable};
 
 use crate::{KillError, Result, Thread};
 
@@ -190,6 +190,8 @@ impl<T> Waitable for JoinHandle<T> {
         self.joiner.queue()
     }
 }
+
+impl<T> Lasting for JoinHandle<T> {}
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use green_core::clock;
 use green_core::spawn::{self, LocalJoiner};
 use green_core::wait_queue::WaitQueue;
-use green_core::waitable::Waitable;
+use green_core::waitable::{Lasting, Waitable};
 
 use crate::join_handle::refuse_own;
 use crate::{KillError, Result, Thread};
@@ -189,6 +189,8 @@ impl<T> Waitable for LocalJoinHandle<T> {
         self.joiner.queue()
     }
 }
+
+impl<T> Lasting for LocalJoinHandle<T> {}
 
 impl<T> fmt::Debug for LocalJoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,7 +11,7 @@ use crate::identity::{Identity, IdentityRef};
 use crate::kill::{self, KillError};
 use crate::unpark::Outcome;
 use crate::wait_queue::WaitQueue;
-use crate::waitable::Waitable;
+use crate::waitable::{Lasting, Waitable};
 
 /// Owns the right to join a green thread that any OS thread may wait for. Dropping it detaches the green thread.
 pub struct Joiner<T> {
@@ -256,3 +256,9 @@ impl Waitable for Remote {
         Some(self.identity().joiners())
     }
 }
+
+impl<T> Lasting for Joiner<T> {}
+
+impl<T> Lasting for LocalJoiner<T> {}
+
+impl Lasting for Remote {}

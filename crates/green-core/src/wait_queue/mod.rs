@@ -245,9 +245,19 @@ impl WaitQueue {
 
     /// Wakes the one that has waited longest; returns false if nobody waits.
     pub fn notify_one(&self) -> bool {
+        self.notify_one_or(|| {})
+    }
+
+    /// Wakes the one that has waited longest; calls `empty` under the queue's lock, and returns false, if nobody waits.
+    ///
+    /// What `empty` clears, a newcomer sets anew under the same lock (in `blocked`), so neither is lost on the other. It must not park.
+    pub fn notify_one_or(&self, empty: impl FnOnce()) -> bool {
         let node = {
             let mut list = self.list.lock();
-            let Some(node) = list.pop_front() else { return false };
+            let Some(node) = list.pop_front() else {
+                empty();
+                return false;
+            };
             node.state.store(CLAIMED, Ordering::Relaxed);
             self.given.fetch_add(1, Ordering::Relaxed);
             node

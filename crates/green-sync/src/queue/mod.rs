@@ -120,7 +120,10 @@ impl<O: Order> OrderedQueue<O> {
     #[cfg(not(loom))]
     #[must_use]
     pub const fn new(capacity: Option<usize>) -> Self {
-        Self::holding(O::NOTHING, capacity)
+        let mut queue = Self::holding(O::NOTHING, capacity);
+        // Nothing to take: the first look need not find that out.
+        queue.signal = AtomicU8::new(0);
+        queue
     }
 
     #[cfg(not(loom))]

@@ -3,6 +3,15 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
+#[cfg(not(loom))]
+use green_core::park::no_switch;
+
+/// Nothing switches in a model.
+#[cfg(loom)]
+fn no_switch<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
 /// How a queue keeps its items, and so in which order they come out. Only this crate's types implement it.
 pub trait Order: Held {}
 
@@ -88,11 +97,12 @@ impl<T: Ord> Held for SmallestFirst<T> {
     fn push(&mut self, item: T) {
         let number = self.next;
         self.next += 1;
-        self.heap.push(Numbered { item, number });
+        // The queue's lock is held: a comparison that wants to wait must not let others run into it.
+        no_switch(|| self.heap.push(Numbered { item, number }));
     }
 
     fn pop(&mut self) -> Option<T> {
-        self.heap.pop().map(|numbered| numbered.item)
+        no_switch(|| self.heap.pop()).map(|numbered| numbered.item)
     }
 
     fn len(&self) -> usize {

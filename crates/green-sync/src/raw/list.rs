@@ -266,7 +266,17 @@ impl<T> Drop for List<T> {
 pub(crate) fn list<T>() -> (Sender<T>, Receiver<T>) {
     let block = NonNull::from(Box::leak(Block::new()));
     let list = Arc::new(List::new(block));
-    (Sender { list: Arc::clone(&list) }, Receiver { list, head: Cell::new(0), block: Cell::new(block) })
+    (
+        Sender { list: Arc::clone(&list) },
+        Receiver {
+            list,
+            head: Cell::new(0),
+            block: Cell::new(block),
+            busy: Cell::new(false),
+            contended: Cell::new(false),
+            others: WaitQueue::new(),
+        },
+    )
 }
 
 /// A sending half.
@@ -304,6 +314,26 @@ pub(crate) struct Receiver<T> {
     head: Cell<u64>,
     /// The block of `head`.
     block: Cell<NonNull<Block<T>>>,
+    /// True while somebody waits for a message. There may be more: green threads of one OS thread can share a receiver,
+    /// by an `Rc` or a scope of their own, although it is not `Sync`. They take turns.
+    busy: Cell<bool>,
+    /// True if somebody came while it was.
+    contended: Cell<bool>,
+    /// Those who wait for their turn.
+    others: WaitQueue,
+}
+
+/// The turn of the one who waits for a message; passed on when dropped.
+struct Turn<'a, T>(&'a Receiver<T>);
+
+impl<T> Drop for Turn<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.busy.set(false);
+        if self.0.contended.get() {
+            self.0.pass_on_turn();
+        }
+    }
 }
 
 // SAFETY: the block is reached by this receiver alone, through the list's rules; it holds messages that are `Send`.
@@ -409,12 +439,42 @@ impl<T> Receiver<T> {
     /// Takes the next message, waiting for it until `deadline`. A kill point if it waits.
     #[inline]
     pub(crate) fn recv(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        if let Some(message) = self.pop() {
+            return Ok(message);
+        }
+        if self.busy.get() {
+            self.wait_for_turn(deadline)?;
+        }
+        self.busy.set(true);
+        let _turn = Turn(self);
         loop {
             if let Some(message) = self.pop() {
                 return Ok(message);
             }
             self.wait(deadline)?;
         }
+    }
+
+    #[cold]
+    fn wait_for_turn(&self, deadline: Option<Instant>) -> Result<(), RecvTimeoutError> {
+        self.contended.set(true);
+        while self.busy.get() {
+            match self.others.wait_until(deadline, WaitReason::Receive, || self.busy.get()) {
+                Outcome::Unparked => {}
+                Outcome::TimedOut => return Err(RecvTimeoutError::Timeout),
+                Outcome::Interrupted => kill::deliver(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the next in line have a turn, and a wait over several things announce itself.
+    #[cold]
+    fn pass_on_turn(&self) {
+        if !self.others.notify_one() {
+            self.contended.set(false);
+        }
+        self.list.selects.notify_all();
     }
 
     /// Waits until a message is ready.
@@ -466,6 +526,10 @@ impl<T> Receiver<T> {
         loop {
             match self.look() {
                 Ok(()) | Err(Empty::HungUp) => return true,
+                Err(Empty::At(_)) if self.busy.get() => {
+                    self.contended.set(true);
+                    return false;
+                }
                 Err(Empty::At(tail)) if tail & WAITING != 0 || self.announce(tail, Waiter::Select) => return false,
                 Err(Empty::At(_)) => {}
             }

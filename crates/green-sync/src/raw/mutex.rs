@@ -157,6 +157,12 @@ impl RawMutex {
         }
     }
 
+    /// Makes it look as if somebody waited who has left.
+    #[cfg(all(test, loom))]
+    pub(super) fn stale(&self) {
+        self.state.fetch_or(WAITERS, Ordering::Relaxed);
+    }
+
     /// Returns true if somebody has the lock now.
     pub(super) fn is_held(&self) -> bool {
         self.state.load(Ordering::Relaxed) & LOCKED != 0
@@ -268,18 +274,17 @@ impl RawMutex {
                 Err(now) => state = now,
             }
         };
-        if state & WAITERS == 0 || self.queue.notify_one() {
+        if state & WAITERS == 0 {
             return;
         }
-        if handed {
-            if !self.take_back() {
-                return;
+        // Under the queue's lock: whoever comes later sets the bits anew.
+        self.queue.notify_one_or(|| {
+            if handed {
+                self.take_back();
+            } else {
+                self.state.fetch_and(!HAND_OVER, Ordering::Relaxed);
             }
-        } else {
-            self.state.fetch_and(!HAND_OVER, Ordering::Relaxed);
-        }
-        // Somebody may have come to the queue with the bits that are gone now.
-        self.queue.notify_one();
+        });
     }
 
     /// Frees a lock that was kept for somebody and not claimed yet; returns false if it was.

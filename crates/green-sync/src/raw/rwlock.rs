@@ -340,7 +340,12 @@ impl RawRwLock {
     #[cold]
     fn leave(&self, access: Access, wait: &Wait) {
         match access {
-            Access::Write => self.no_writer_known(),
+            Access::Write => {
+                if wait.demands {
+                    self.state.fetch_and(!WRITERS_FIRST, Ordering::Relaxed);
+                }
+                self.notify_writer();
+            }
             Access::Read if wait.demands => {
                 let before = self.state.fetch_and(!READERS_FIRST, Ordering::Relaxed);
                 if before < READER && before & WRITER == 0 && before & WRITERS_WAIT != 0 {
@@ -372,15 +377,11 @@ impl RawRwLock {
     #[cold]
     #[inline(never)]
     fn notify_writer(&self) {
-        if !self.writers.notify_one() {
-            self.no_writer_known();
-        }
-    }
-
-    /// Clears the bit that keeps readers out; whoever it still stands for sets it again.
-    fn no_writer_known(&self) {
-        self.state.fetch_and(!(WRITERS_WAIT | WRITERS_FIRST), Ordering::Relaxed);
-        if !self.writers.notify_one() {
+        // Under the queue's lock: a writer that comes later sets the bit anew, so a clear bit means an empty queue.
+        let clear = || {
+            self.state.fetch_and(!(WRITERS_WAIT | WRITERS_FIRST), Ordering::Relaxed);
+        };
+        if !self.writers.notify_one_or(clear) {
             self.notify_readers();
         }
     }

@@ -41,6 +41,14 @@ fn deep_model(f: impl Fn() + Sync + Send + 'static) {
     builder.check(f);
 }
 
+/// Explores for a while only: for models of so many threads that all their interleavings take too long. Both that use it found a
+/// counterexample within seconds in the code before.
+fn wide_model(f: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.max_duration = Some(std::time::Duration::from_secs(15));
+    builder.check(f);
+}
+
 /// Lets the others begin, at no cost in preemptions.
 fn pause() {
     thread::yield_now();
@@ -371,5 +379,40 @@ fn loom_a_timeout_takes_no_notification_with_it() {
         shared.lock.release();
         impatient.join().unwrap();
         changer.join().unwrap();
+    });
+}
+
+/// An unlock finds a stale WAITERS and an empty queue, while two come and a third one has the lock.
+#[test]
+fn loom_an_unlock_that_finds_nobody_leaves_those_who_come_no_stale_bits() {
+    wide_model(|| {
+        let shared = Guarded::<RawMutex>::shared();
+        shared.lock.acquire();
+        shared.lock.stale();
+        let others = [spawn(&shared, lock_once), spawn(&shared, lock_once), spawn(&shared, lock_once)];
+        shared.lock.release();
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}
+
+/// A writer gives up while two others wait behind a fourth.
+#[test]
+fn loom_a_writer_that_gives_up_leaves_the_others_in_line() {
+    wide_model(|| {
+        let shared = Guarded::<RawRwLock>::shared();
+        shared.lock.acquire_write();
+        let others = [spawn(&shared, write_once), spawn(&shared, write_once)];
+        let timed = spawn(&shared, |shared| {
+            if shared.lock.acquire_until(Access::Write, soon()) {
+                shared.lock.release_write();
+            }
+        });
+        shared.lock.release_write();
+        for other in others {
+            other.join().unwrap();
+        }
+        timed.join().unwrap();
     });
 }
