@@ -31,15 +31,15 @@ fn alone() -> [Row; 4] {
 
 fn contended() -> [Row; 3] {
     let row = |name, arguments| {
-        Row::alone("sync", name, "contended", arguments).on(&[Green, May, TokioMt, Threads]).figure(
-            "ns",
-            "ns a turn",
-            [Times(1.0, Threads)],
-        )
+        Row::alone("sync", name, "contended", arguments)
+            .on(&[Green, May, TokioMt, Threads])
+            .besides(May, "total=3200000")
+            .besides(TokioMt, "total=3200000")
+            .figure("ns", "ns a turn", [Times(1.0, Threads)])
     };
     [
-        row("64 on one Mutex, two hubs", "workers=2 from=root threads=64 total=3200000"),
-        row("  spawned by one of them", "workers=2 threads=64 total=3200000"),
+        row("64 on one Mutex, two hubs", "workers=2 from=root threads=64 total=12800000"),
+        row("  spawned by one of them", "workers=2 threads=64 total=12800000"),
         Row::alone("sync", "64 yield with it locked, one hub", "contended", "cpu=0 yields=1 threads=64 total=1000000")
             .besides(Threads, "total=100000")
             .disturbed_by(AnyWait)
