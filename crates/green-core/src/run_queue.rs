@@ -19,6 +19,8 @@ pub(crate) enum Runnable {
     Resume(&'static Record),
     /// The oldest of this hub's stealable unstarted green threads, if no other hub has taken it meanwhile.
     StartShared,
+    /// The same, for one that came from a spawner elsewhere, which counts how many are on their way.
+    StartHanded,
     /// An unstarted green thread that must stay on this hub.
     StartLocal(Box<Unstarted>),
 }

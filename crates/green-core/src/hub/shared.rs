@@ -48,9 +48,9 @@ pub(crate) struct Shared {
     registered: AtomicUsize,
     /// Green threads that live here; only the owner writes it.
     live: AtomicUsize,
-    /// Green threads that were handed over from elsewhere, and those of them that the owner has queued.
+    /// Green threads that were handed over from elsewhere, and those of them whose turn to start has come.
     handed: AtomicUsize,
-    queued: AtomicUsize,
+    begun: AtomicUsize,
     /// True while the owner has nothing to do and looks for messages; see `patience.rs`.
     looking: AtomicBool,
     /// True while this worker sleeps where a ring makes it search; see `workers.rs`.
@@ -69,7 +69,7 @@ impl Shared {
             registered: AtomicUsize::new(0),
             live: AtomicUsize::new(0),
             handed: AtomicUsize::new(0),
-            queued: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
             looking: AtomicBool::new(false),
             searchable: AtomicBool::new(false),
             fork: AtomicU32::new(0),
@@ -149,9 +149,9 @@ impl Shared {
         fence(Ordering::SeqCst);
     }
 
-    /// Notes that one that was handed over is in the run queue now. Only the owner calls this.
-    pub(crate) fn note_queued(&self) {
-        self.queued.store(self.queued.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    /// Notes that the turn of one that was handed over has come. Only the owner calls this.
+    pub(crate) fn note_begun(&self) {
+        self.begun.store(self.begun.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// Notes how many green threads live here. Only the owner calls this.
@@ -162,8 +162,8 @@ impl Shared {
 
     /// Returns about how many green threads live here or are on their way: for placement.
     pub(crate) fn load(&self) -> usize {
-        let queued = self.queued.load(Ordering::Relaxed);
-        let coming = self.handed.load(Ordering::Relaxed).wrapping_sub(queued);
+        let begun = self.begun.load(Ordering::Relaxed);
+        let coming = self.handed.load(Ordering::Relaxed).wrapping_sub(begun);
         // Neither is read at the same moment as the other: an impossible difference is none.
         let coming = if coming > usize::MAX / 2 { 0 } else { coming };
         self.live.load(Ordering::Relaxed) + coming

@@ -50,7 +50,10 @@ impl Hub {
     pub(super) fn ready(&self, runnable: Runnable, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
         match runnable {
             Runnable::Resume(record) => (record.state.get() == State::Runnable).then_some(record),
-            Runnable::StartShared => {
+            start @ (Runnable::StartShared | Runnable::StartHanded) => {
+                if matches!(start, Runnable::StartHanded) {
+                    self.shared.note_begun();
+                }
                 let unstarted = self.shared.unstarted().lock().pop_front()?;
                 self.set_live(self.live.get() + 1);
                 self.start(unstarted, here)
@@ -108,10 +111,7 @@ impl Hub {
             match message {
                 Message::Unpark(unparker) => self.unpark_local(unparker.record(), unparker.generation()),
                 Message::Kill(unparker) => self.kill_local(unparker),
-                Message::Start => {
-                    self.shared.note_queued();
-                    self.enqueue_token();
-                }
+                Message::Start => self.run_queue.push(Runnable::StartHanded),
                 Message::Forget(token) => self.reactor.forget(self, token),
                 Message::Release(token) => self.reactor.release(self, token),
             }
