@@ -87,9 +87,12 @@ pub use green_core::{config, coroutine, greenlet, panic};
 pub use green_fs as fs;
 pub use green_io as io;
 pub use green_net as net;
+pub use green_pool as pool;
 pub use green_process as process;
 pub use green_process::signal;
 pub use green_sync as sync;
+#[cfg(feature = "task")]
+pub use green_task as task;
 pub use green_thread as thread;
 pub use green_time as time;
 

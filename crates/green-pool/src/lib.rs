@@ -1,0 +1,1 @@
+//! Pools of green threads, of resources and of OS threads, as eventlet has them.
