@@ -18,6 +18,22 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// Returns the instant that is `timeout` from now; none if it is out of the clock's reach.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use green_core::clock;
+///
+/// assert!(clock::after(Duration::from_secs(1)).is_some_and(|deadline| deadline > clock::now()));
+/// assert_eq!(clock::after(Duration::MAX), None);
+/// ```
+#[inline]
+pub fn after(timeout: Duration) -> Option<Instant> {
+    now().checked_add(timeout)
+}
+
 /// Returns the instant of tick zero.
 #[inline]
 fn base() -> Instant {

@@ -14,6 +14,8 @@
 use std::time::Duration;
 use std::time::Instant;
 
+#[cfg(not(loom))]
+use crate::clock;
 use crate::park::park_until;
 use crate::unpark::{Outcome, WaitReason};
 use crate::wait_queue::{Several, WaitQueue};
@@ -68,9 +70,11 @@ impl<W: Waitable + ?Sized> Waitable for &W {
 /// let (soon, late) = (Timer::after(Duration::from_millis(1)), Timer::after(Duration::from_secs(60)));
 /// assert_eq!(wait_any(&[&late, &soon], None, WaitReason::Select), Ok(1));
 /// ```
+#[cfg(not(loom))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timer(Instant);
 
+#[cfg(not(loom))]
 impl Timer {
     /// Returns a timer that is ready from `deadline` on.
     pub fn at(deadline: Instant) -> Self {
@@ -78,12 +82,10 @@ impl Timer {
     }
 
     /// Returns a timer that is ready once `timeout` has passed; one that is too far away to be counted never is.
-    #[cfg(not(loom))]
     pub fn after(timeout: Duration) -> Self {
         /// Some 136 years.
         const FAR: Duration = Duration::from_secs(1 << 32);
-        let now = crate::clock::now();
-        Self(now.checked_add(timeout).or_else(|| now.checked_add(FAR)).unwrap_or(now))
+        Self(clock::after(timeout).or_else(|| clock::after(FAR)).unwrap_or_else(clock::now))
     }
 
     /// Returns the moment.
@@ -92,9 +94,10 @@ impl Timer {
     }
 }
 
+#[cfg(not(loom))]
 impl Waitable for Timer {
     fn is_ready(&self) -> bool {
-        now() >= self.0
+        clock::now() >= self.0
     }
 
     fn queue(&self) -> Option<&WaitQueue> {
@@ -104,13 +107,6 @@ impl Waitable for Timer {
     fn deadline(&self) -> Option<Instant> {
         Some(self.0)
     }
-}
-
-fn now() -> Instant {
-    #[cfg(not(loom))]
-    return crate::clock::now();
-    #[cfg(loom)]
-    return Instant::now();
 }
 
 /// Waits for the first of `waitables` to be ready, and returns its index; the lot is drawn by turns among those that are ready at

@@ -128,7 +128,7 @@ pub fn lookup_host_timeout(host: &str, port: u16, timeout: Duration) -> io::Resu
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)].into_iter());
     }
-    lookup(host, port, clock::now().checked_add(timeout)).map(Vec::into_iter)
+    lookup(host, port, clock::after(timeout)).map(Vec::into_iter)
 }
 
 /// Returns the addresses of `host`, with `port`.

@@ -179,7 +179,7 @@ impl Child {
     /// # }
     /// ```
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-        self.wait_by(clock::now().checked_add(timeout))
+        self.wait_by(clock::after(timeout))
     }
 
     /// Waits as [`wait`](Self::wait) does, until `deadline` at most; then returns `None`, and the child runs on.

@@ -131,7 +131,7 @@ impl Condvar {
     /// ```
     #[deprecated(since = "0.1.0", note = "replaced by `Condvar::wait_timeout`, as in std")]
     pub fn wait_timeout_ms<'a, T>(&self, guard: MutexGuard<'a, T>, ms: u32) -> LockResult<(MutexGuard<'a, T>, bool)> {
-        let (guard, timed_out) = self.wait_until(guard, end(Duration::from_millis(ms.into())));
+        let (guard, timed_out) = self.wait_until(guard, clock::after(Duration::from_millis(ms.into())));
         pair(guard, !timed_out)
     }
 
@@ -156,7 +156,7 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         dur: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
-        let (guard, timed_out) = self.wait_until(guard, end(dur));
+        let (guard, timed_out) = self.wait_until(guard, clock::after(dur));
         pair(guard, WaitTimeoutResult(timed_out))
     }
 
@@ -187,7 +187,7 @@ impl Condvar {
     where
         F: FnMut(&mut T) -> bool,
     {
-        let deadline = end(dur);
+        let deadline = clock::after(dur);
         loop {
             if !condition(&mut *guard) {
                 return Ok((guard, WaitTimeoutResult(false)));
@@ -305,11 +305,6 @@ impl WaitTimeoutResult {
     pub fn timed_out(&self) -> bool {
         self.0
     }
-}
-
-/// Returns the end of a wait for `dur`; none if it is out of the clock's reach.
-fn end(dur: Duration) -> Option<Instant> {
-    clock::now().checked_add(dur)
 }
 
 /// Adds what came of the wait to the guard or the error.

@@ -123,7 +123,7 @@ impl<T, E> Event<T, E> {
     /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> Option<Result<&T, &E>> {
         match self.poll() {
-            None => self.wait_until(clock::now().checked_add(timeout)),
+            None => self.wait_until(clock::after(timeout)),
             happened => happened,
         }
     }

@@ -131,7 +131,7 @@ pub fn park() {
 /// ```
 pub fn park_timeout(dur: Duration) {
     // A deadline that no clock can hold is never reached.
-    identity::park_current(clock::now().checked_add(dur));
+    identity::park_current(clock::after(dur));
 }
 
 /// Parks the current green thread for at most about `ms` milliseconds.
@@ -177,7 +177,7 @@ pub fn sleep(dur: Duration) {
     if dur.is_zero() {
         return yield_now();
     }
-    match clock::now().checked_add(dur) {
+    match clock::after(dur) {
         Some(deadline) => core_park::sleep_until(deadline),
         None => sleep_for_ever(),
     }

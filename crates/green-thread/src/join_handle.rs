@@ -105,7 +105,7 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, JoinHandle<T>> {
         let JoinHandle { joiner, thread } = self;
-        match clock::now().checked_add(timeout) {
+        match clock::after(timeout) {
             Some(deadline) => joiner.join_until(deadline).map_err(|joiner| JoinHandle { joiner, thread }),
             None => Ok(joiner.join()),
         }

@@ -100,7 +100,7 @@ impl<T> LocalJoinHandle<T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, LocalJoinHandle<T>> {
         let LocalJoinHandle { joiner, thread } = self;
-        match clock::now().checked_add(timeout) {
+        match clock::after(timeout) {
             Some(deadline) => joiner.join_until(deadline).map_err(|joiner| LocalJoinHandle { joiner, thread }),
             None => Ok(joiner.join()),
         }
@@ -294,7 +294,7 @@ impl Remote {
     /// assert!(remote.wait_timeout(Duration::from_secs(60)));
     /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        match clock::now().checked_add(timeout) {
+        match clock::after(timeout) {
             Some(deadline) => self.remote.wait_until(deadline),
             None => {
                 self.remote.wait();

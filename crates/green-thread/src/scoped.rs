@@ -345,7 +345,7 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, ScopedJoinHandle<'scope, T>> {
         let ScopedJoinHandle { joiner, packet, ledger, thread } = self;
-        let outcome = match clock::now().checked_add(timeout) {
+        let outcome = match clock::after(timeout) {
             Some(deadline) => joiner.join_until(deadline),
             None => Ok(joiner.join()),
         };

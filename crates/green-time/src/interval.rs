@@ -40,7 +40,7 @@ pub struct Interval {
 ///
 /// Panics if `period` is zero.
 pub fn interval(period: Duration) -> Interval {
-    Interval::new(clock::now().checked_add(period), period)
+    Interval::new(clock::after(period), period)
 }
 
 /// Returns an interval whose first tick comes at `start`, which may have passed.
@@ -112,7 +112,7 @@ impl Interval {
 
     /// Begins the schedule anew: the next tick comes a period from now.
     pub fn reset(&mut self) {
-        self.next = clock::now().checked_add(self.period);
+        self.next = clock::after(self.period);
         self.missed = 0;
     }
 

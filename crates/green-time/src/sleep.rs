@@ -23,7 +23,7 @@ pub fn sleep(dur: Duration) {
     if dur.is_zero() {
         return park::yield_now();
     }
-    match clock::now().checked_add(dur) {
+    match clock::after(dur) {
         Some(deadline) => park::sleep_until(deadline),
         None => sleep_for_ever(),
     }

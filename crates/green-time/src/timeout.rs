@@ -154,7 +154,7 @@ impl Deadline {
     ///
     /// [`TimeoutError::Unsupported`] in a program that was compiled with `panic = "abort"`.
     pub fn after(duration: Duration) -> Result<Deadline, TimeoutError> {
-        match clock::now().checked_add(duration) {
+        match clock::after(duration) {
             Some(deadline) => Deadline::at(deadline),
             None if cfg!(panic = "abort") => Err(TimeoutError::Unsupported),
             None => Ok(Deadline { alarm: None }),

@@ -69,9 +69,7 @@ impl Hub {
         let shared = std::mem::take(&mut *self.shared.unstarted().lock());
         shared.into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {
-            task.abandon(Box::new(error));
-            task.exit();
-            task.complete();
+            task.give_up(Box::new(error));
         }
     }
 
@@ -91,16 +89,12 @@ impl Hub {
             // A `Stack` that is dropped leaks its slot: it stays mapped for ever, for somebody may borrow from it (I8).
             record.stack.set(None);
             if let Some(task) = record.task.take() {
-                task.abandon(Box::new(Abandoned));
-                task.exit();
-                task.complete();
+                task.give_up(Box::new(Abandoned));
             }
         }
     }
 }
 
 fn abandon(unstarted: Unstarted) {
-    unstarted.task.abandon(Box::new(Abandoned));
-    unstarted.task.exit();
-    unstarted.task.complete();
+    unstarted.task.give_up(Box::new(Abandoned));
 }

@@ -264,12 +264,15 @@ impl Hub {
         }
     }
 
-    /// Spends one successful I/O call of a green thread that did not wait for it; returns false when it has had so many
-    /// in a row that it is time to let the others run.
-    pub(crate) fn spend_io(&self) -> bool {
+    /// Spends one successful I/O call of a green thread that did not wait for it, and lets the others run when it has had
+    /// so many in a row. Not a kill point, for the call has succeeded.
+    #[inline]
+    pub(crate) fn spend_io(&self) {
         let left = self.io_budget.get();
         self.io_budget.set(left.checked_sub(1).unwrap_or(crate::run_queue::BUDGET));
-        left != 0
+        if left == 0 {
+            self.yield_current();
+        }
     }
 
     /// Wakes a green thread of this hub.

@@ -92,9 +92,7 @@ impl Hub {
         }
         while let Some((task, error)) = { self.unstartable.borrow_mut().pop() } {
             self.set_live(self.live.get() - 1);
-            task.abandon(Box::new(error));
-            task.exit();
-            task.complete();
+            task.give_up(Box::new(error));
         }
     }
 

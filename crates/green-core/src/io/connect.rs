@@ -31,11 +31,8 @@ pub fn connect(addr: &SocketAddr, deadline: Option<Instant>) -> io::Result<Polla
         Err(error) => return Err(error),
     }
     stream.configure(|stream| stream.set_nonblocking(false))?;
-    if !current::hub().spend_io() {
-        // On the loopback a connection is made before anybody looks. Whoever makes many has to let those run who accept
-        // them.
-        current::hub().yield_current();
-    }
+    // On the loopback a connection is made before anybody looks. Whoever makes many has to let those run who accept them.
+    current::hub().spend_io();
     Ok(stream)
 }
 

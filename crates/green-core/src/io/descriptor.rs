@@ -139,19 +139,7 @@ impl<T: AsFd> Descriptor<T> {
     ///
     /// Those of [`write`](Self::write).
     pub fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let bufs = &bufs[..bufs.len().min(sys::MAX_BUFFERS)];
-        let total = bufs.iter().map(|buf| buf.len()).sum();
-        let mut sent = self.io.write_with(WaitReason::Write, |io| self.family.0.try_write(io.as_fd(), bufs))?;
-        if sent < total {
-            let rest = |sent| {
-                let mut bufs = bufs.to_vec();
-                let mut rest = bufs.as_mut_slice();
-                IoSlice::advance_slices(&mut rest, sent);
-                self.family.0.try_write(self.io.get_ref().as_fd(), rest)
-            };
-            sent += self.io.send_rest(sent, rest, total);
-        }
-        Ok(sent)
+        self.io.send_all(bufs, |io, bufs| self.family.0.try_write(io.as_fd(), bufs))
     }
 
     /// Runs a call that returns `WouldBlock` while it has nothing to read, and parks in between, also if the user made
@@ -222,7 +210,7 @@ impl Shared {
                 if sys::terminal_read_ends_by_itself(fd) || sys::is_ready(fd, Direction::Read)? {
                     read_elsewhere(fd, bufs)
                 } else {
-                    Err(would_block())
+                    Err(sys::would_block())
                 }
             }
             Kind::Pipe | Kind::Other => {
@@ -230,7 +218,7 @@ impl Shared {
                 if sys::is_ready(fd, Direction::Read)? {
                     sys::read_vectored(fd, bufs, Patience::AsSet)
                 } else {
-                    Err(would_block())
+                    Err(sys::would_block())
                 }
             }
         }
@@ -256,7 +244,7 @@ impl Shared {
         }
         let turn = self.writing.turn.lock();
         if !sys::is_ready(fd, Direction::Write)? {
-            return Err(would_block());
+            return Err(sys::would_block());
         }
         match kind {
             Kind::Terminal => {
@@ -277,11 +265,6 @@ impl Side {
     fn refuse(&self) {
         self.refuses.store(true, Ordering::Relaxed);
     }
-}
-
-/// Says what the kernel says when a call would have to wait.
-fn would_block() -> io::Error {
-    io::Error::from_raw_os_error(libc::EAGAIN)
 }
 
 fn is_wait(error: &io::Error) -> bool {

@@ -141,9 +141,7 @@ impl<L: AsFd> Acceptor<L> {
                 Ok(connection) => {
                     self.family.failures.store(0, Ordering::Relaxed);
                     let hub = current::hub();
-                    if !hub.spend_io() {
-                        hub.yield_current();
-                    }
+                    hub.spend_io();
                     // The next spawn of this green thread is for the connection: placement spreads those.
                     hub.note_accept();
                     return Ok(connection);
@@ -249,7 +247,7 @@ struct Limit {
 impl Limit {
     fn of<L: AsFd>(io: &L) -> io::Result<Self> {
         let timeout = sys::receive_timeout(io.as_fd())?;
-        Ok(Self { deadline: timeout.and_then(|timeout| clock::now().checked_add(timeout)) })
+        Ok(Self { deadline: timeout.and_then(clock::after) })
     }
 
     fn cut(self, until: Instant) -> Instant {

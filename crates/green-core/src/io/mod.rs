@@ -25,6 +25,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::current;
 use crate::kill;
 use crate::sys::{self, Direction, MsgFlags};
@@ -116,10 +117,7 @@ impl<T: AsFd> Pollable<T> {
         loop {
             match op(&self.io) {
                 Ok(value) => {
-                    if !current::hub().spend_io() {
-                        // Always ready: the neighbours' turn. Not a kill point, for the call has succeeded.
-                        current::hub().yield_current();
-                    }
+                    current::hub().spend_io();
                     return Ok(value);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -140,7 +138,7 @@ impl<T: AsFd> Pollable<T> {
     /// Asks the descriptor what its user wants of a call that would block.
     fn user_deadline(&self, direction: Direction, error: io::Error) -> io::Result<Option<Instant>> {
         let wish = self.source.wishes.ask(self.io.as_fd(), direction)?;
-        if wish.nonblocking { Err(error) } else { Ok(wish.timeout.and_then(after)) }
+        if wish.nonblocking { Err(error) } else { Ok(wish.timeout.and_then(clock::after)) }
     }
 
     /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.
@@ -203,11 +201,22 @@ impl<T: AsFd> Pollable<T> {
     ///
     /// See [`read_with`](Self::read_with).
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let room = buf.len();
+        self.recv_noting(|io| {
+            let count = sys::recv(io.as_fd(), buf, MsgFlags::NONE)?;
+            Ok((count, count < room))
+        })
+    }
+
+    /// Receives by `op`, which returns the count and whether it took all there was: then the next receive waits without
+    /// asking the kernel first.
+    #[inline]
+    fn recv_noting(&self, op: impl FnMut(&T) -> io::Result<(usize, bool)>) -> io::Result<usize> {
         if self.source.is_empty(current::hub()) && self.source.wishes.are_plain() {
             self.wait(Direction::Read, None, WaitReason::Read)?;
         }
-        let count = self.read_with(WaitReason::Read, |io| sys::recv(io.as_fd(), buf, MsgFlags::NONE))?;
-        if count < buf.len() && count > 0 && self.source.wishes.are_plain() {
+        let (count, all) = self.read_with(WaitReason::Read, op)?;
+        if all && count > 0 && self.source.wishes.are_plain() {
             self.source.note_emptied(current::hub());
         }
         Ok(count)
@@ -251,15 +260,24 @@ impl<T: AsFd> Pollable<T> {
     ///
     /// See [`write_with`](Self::write_with); only if nothing was sent.
     pub fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.send_all(bufs, |io, bufs| sys::send_vectored(io.as_fd(), bufs))
+    }
+
+    /// Sends all of several buffers by `op`, which may take a part of them.
+    fn send_all(
+        &self,
+        bufs: &[IoSlice<'_>],
+        op: impl Fn(&T, &[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         let bufs = &bufs[..bufs.len().min(sys::MAX_BUFFERS)];
         let total: usize = bufs.iter().map(|buf| buf.len()).sum();
-        let mut sent = self.write_with(WaitReason::Write, |io| sys::send_vectored(io.as_fd(), bufs))?;
+        let mut sent = self.write_with(WaitReason::Write, |io| op(io, bufs))?;
         if sent < total {
             let rest = |sent| {
                 let mut bufs = bufs.to_vec();
                 let mut rest = bufs.as_mut_slice();
                 IoSlice::advance_slices(&mut rest, sent);
-                sys::send_vectored(self.io.as_fd(), rest)
+                op(&self.io, rest)
             };
             sent += self.send_rest(sent, rest, total);
         }
@@ -289,11 +307,6 @@ impl<T: AsFd> Pollable<T> {
         }
         sent - first
     }
-}
-
-/// Returns the moment after `timeout` from now; none if that is beyond all time.
-fn after(timeout: Duration) -> Option<Instant> {
-    crate::clock::now().checked_add(timeout)
 }
 
 impl<T: fmt::Debug> fmt::Debug for Pollable<T> {

@@ -87,10 +87,8 @@ pub fn connect(addr: &SocketAddr) -> io::Result<Pollable<UnixStream>> {
         }
     }
     socket.set_nonblocking(false)?;
-    if !current::hub().spend_io() {
-        // As for TCP: whoever makes many connections has to let those run who accept them.
-        current::hub().yield_current();
-    }
+    // As for TCP: whoever makes many connections has to let those run who accept them.
+    current::hub().spend_io();
     Ok(Pollable::sole(UnixStream::from(socket)))
 }
 
@@ -104,14 +102,11 @@ impl<T: AsFd> Pollable<T> {
     ///
     /// See [`read_with`](Self::read_with).
     pub fn recv_unix(&self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.source.is_empty(current::hub()) && self.source.wishes.are_plain() {
-            self.wait(Direction::Read, None, WaitReason::Read)?;
-        }
-        let (count, cut) = self.read_with(WaitReason::Read, |io| sys::recv_and_cut(io.as_fd(), buf))?;
-        if count < buf.len() && count > 0 && !cut && self.source.wishes.are_plain() {
-            self.source.note_emptied(current::hub());
-        }
-        Ok(count)
+        let room = buf.len();
+        self.recv_noting(|io| {
+            let (count, cut) = sys::recv_and_cut(io.as_fd(), buf)?;
+            Ok((count, count < room && !cut))
+        })
     }
 
     /// Receives one datagram and its sender's address; what does not fit into `buf` is lost.
@@ -136,9 +131,7 @@ impl<T: AsFd> Pollable<T> {
         loop {
             let error = match sys::send_to(self.io.as_fd(), buf, &addr) {
                 Ok(count) => {
-                    if !current::hub().spend_io() {
-                        current::hub().yield_current();
-                    }
+                    current::hub().spend_io();
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -25,6 +25,15 @@ pub(crate) trait Task: Identified {
     fn abandon(&self, payload: Box<dyn Any + Send>);
 }
 
+impl dyn Task {
+    /// Ends a green thread whose body will not run, or not on, with `payload` for its result. Never unwinds.
+    pub(crate) fn give_up(&self, payload: Box<dyn Any + Send>) {
+        self.abandon(payload);
+        self.exit();
+        self.complete();
+    }
+}
+
 /// A green thread before its start: no stack yet, only the credit for one.
 pub(crate) struct Unstarted {
     pub(crate) task: Arc<dyn Task>,

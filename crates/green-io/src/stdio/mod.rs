@@ -14,7 +14,17 @@ pub use stderr::{Stderr, StderrLock, stderr};
 pub use stdin::{Stdin, StdinLock, stdin};
 pub use stdout::{Stdout, StdoutLock, stdout};
 
-use std::io;
+use std::fmt::{self, Arguments};
+use std::io::{self, Write};
+
+/// Writes `args` as one text, so that a line is one write.
+fn in_one_piece(stream: &mut impl Write, args: Arguments<'_>) -> io::Result<()> {
+    match args.as_str() {
+        Some(text) => stream.write_all(text.as_bytes()),
+        None => stream.write_all(fmt::format(args).as_bytes()),
+    }
+}
+
 /// Makes a stream that was closed one that takes everything or is at its end, as std does.
 fn ignore_closed<T>(result: io::Result<T>, instead: T) -> io::Result<T> {
     match result {

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use green_core::io::{Descriptor, Family};
 
-use super::ignore_closed;
 use super::lock::{Held, ReentrantLock};
+use super::{ignore_closed, in_one_piece};
 
 pub(crate) static LOCK: ReentrantLock = ReentrantLock::new();
 
@@ -92,10 +92,7 @@ impl Write for StderrLock<'_> {
     }
 
     fn write_fmt(&mut self, args: Arguments<'_>) -> io::Result<()> {
-        match args.as_str() {
-            Some(text) => self.write_all(text.as_bytes()),
-            None => self.write_all(fmt::format(args).as_bytes()),
-        }
+        in_one_piece(self, args)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -28,8 +28,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use green_core::io::{Descriptor, Family};
 
-use super::ignore_closed;
 use super::lock::{Held, ReentrantLock};
+use super::{ignore_closed, in_one_piece};
 
 /// What fits in std's buffer.
 const BUFFER: usize = 1024;
@@ -152,11 +152,7 @@ impl Write for StdoutLock<'_> {
     }
 
     fn write_fmt(&mut self, args: Arguments<'_>) -> io::Result<()> {
-        // In one piece, so that a line is one write.
-        match args.as_str() {
-            Some(text) => self.write_all(text.as_bytes()),
-            None => self.write_all(fmt::format(args).as_bytes()),
-        }
+        in_one_piece(self, args)
     }
 
     fn flush(&mut self) -> io::Result<()> {

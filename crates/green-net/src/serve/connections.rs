@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use green_core::kill::{self, KillError};
+use green_core::permits::Permits;
 use green_core::spawn::Joiner;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
 
 /// What the handles of a server, the green thread that accepts, and the handlers share.
 pub(super) struct Connections {
-    limit: usize,
     state: Mutex<State>,
-    /// Where the green thread that accepts waits for room.
-    room: WaitQueue,
+    /// Room for connections: each handler has some, and so has the green thread that accepts while it waits for one.
+    room: Permits,
     /// Where those wait who want all of it to have ended.
     ended: WaitQueue,
 }
@@ -44,7 +44,9 @@ enum Task {
 
 impl Connections {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, state: Mutex::default(), room: WaitQueue::new(), ended: WaitQueue::new() }
+        // More than can be counted is no limit.
+        let room = Permits::new(limit.min(Permits::MAX));
+        Self { state: Mutex::default(), room, ended: WaitQueue::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -53,21 +55,12 @@ impl Connections {
 
     /// Parks until there is room for a connection more, and takes it. A kill point.
     pub(super) fn take_room(self: &Arc<Self>) -> Room {
-        loop {
-            {
-                let mut state = self.state();
-                if state.handlers.len() < self.limit {
-                    state.last_number += 1;
-                    let number = state.last_number;
-                    state.handlers.insert(number, Task::Waiting);
-                    return Room { connections: Arc::clone(self), number };
-                }
-            }
-            let is_full = || self.state().handlers.len() >= self.limit;
-            if self.room.wait_until(None, WaitReason::Permit, is_full) == Outcome::Interrupted {
-                kill::deliver();
-            }
-        }
+        self.room.acquire().expect("nobody closes it");
+        let mut state = self.state();
+        state.last_number += 1;
+        let number = state.last_number;
+        state.handlers.insert(number, Task::Waiting);
+        Room { connections: Arc::clone(self), number }
     }
 
     /// Notes who handles the connection of `number`, unless it has ended already.
@@ -164,7 +157,7 @@ impl Drop for Room {
         };
         // Outside of the lock, as it is the last handle of this very green thread perhaps.
         drop(task);
-        self.connections.room.notify_one();
+        self.connections.room.release(1);
         if nobody {
             self.connections.ended.notify_all();
         }

@@ -67,7 +67,7 @@ impl Server {
 
     /// Waits as [`wait`](Self::wait) does, for at most `timeout`; returns whether the server has come to its end.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        self.connections.wait(clock::now().checked_add(timeout))
+        self.connections.wait(clock::after(timeout))
     }
 
     /// Stops accepting, lets the handlers finish, kills those that have not when `grace` is over, and waits until all

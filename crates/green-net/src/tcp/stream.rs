@@ -94,7 +94,7 @@ impl TcpStream {
         if timeout.is_zero() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "cannot set a 0 duration timeout"));
         }
-        Ok(Self { io: connect(addr, clock::now().checked_add(timeout))? })
+        Ok(Self { io: connect(addr, clock::after(timeout))? })
     }
 
     /// Returns the address of the other end.

@@ -84,7 +84,7 @@ impl Signals {
     ///
     /// See [`wait`](Self::wait).
     pub fn wait_timeout(&mut self, timeout: Duration) -> io::Result<Option<Signal>> {
-        self.wait_by(clock::now().checked_add(timeout))
+        self.wait_by(clock::after(timeout))
     }
 
     /// Waits as [`wait`](Self::wait) does, until `deadline` at most; then returns `None`.

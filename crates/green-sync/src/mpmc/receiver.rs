@@ -63,7 +63,7 @@ impl<T> Receiver<T> {
     ///
     /// Fails with the reason.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        self.exchange.recv(clock::now().checked_add(timeout))
+        self.exchange.recv(clock::after(timeout))
     }
 
     /// Takes the next message, waiting for it until `deadline`. A kill point if it waits.

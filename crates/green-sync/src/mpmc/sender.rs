@@ -77,7 +77,7 @@ impl<T> Sender<T> {
     /// assert!(rx.try_recv().is_err());
     /// ```
     pub fn send_timeout(&self, msg: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
-        self.exchange.send(msg, clock::now().checked_add(timeout))
+        self.exchange.send(msg, clock::after(timeout))
     }
 
     /// Sends a message, waiting for room until `deadline`. A kill point if it waits.

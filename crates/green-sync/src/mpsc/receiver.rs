@@ -118,7 +118,7 @@ impl<T> Receiver<T> {
         match self.try_recv() {
             Ok(message) => Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => self.recv_until(clock::now().checked_add(timeout)),
+            Err(TryRecvError::Empty) => self.recv_until(clock::after(timeout)),
         }
     }
 

@@ -177,7 +177,7 @@ impl<O: Order> OrderedQueue<O> {
     /// # Ok::<(), green_sync::queue::PutError<&str>>(())
     /// ```
     pub fn put_timeout(&self, item: O::Item, timeout: Duration) -> Result<(), PutError<O::Item>> {
-        self.put_until(item, clock::now().checked_add(timeout))
+        self.put_until(item, clock::after(timeout))
     }
 
     pub(crate) fn put_until(&self, mut item: O::Item, deadline: Option<Instant>) -> Result<(), PutError<O::Item>> {
@@ -276,7 +276,7 @@ impl<O: Order> OrderedQueue<O> {
     /// assert_eq!(queue.get_timeout(Duration::from_millis(1)), Err(GetError::TimedOut));
     /// ```
     pub fn get_timeout(&self, timeout: Duration) -> Result<O::Item, GetError> {
-        self.get_until(clock::now().checked_add(timeout))
+        self.get_until(clock::after(timeout))
     }
 
     pub(crate) fn get_until(&self, deadline: Option<Instant>) -> Result<O::Item, GetError> {
@@ -474,7 +474,7 @@ impl<O: Order> OrderedQueue<O> {
     /// Waits as [`join`](Self::join) does, for `timeout` at the longest; returns whether all work is done.
     #[must_use = "the work may not be done"]
     pub fn join_timeout(&self, timeout: Duration) -> bool {
-        self.join_until(clock::now().checked_add(timeout))
+        self.join_until(clock::after(timeout))
     }
 
     fn join_until(&self, deadline: Option<Instant>) -> bool {

@@ -4,17 +4,13 @@
 
 use std::time::{Duration, Instant};
 
+use green_core::clock;
 use lock_api::GuardNoSend;
 use lock_api::{RawMutex as _, RawRwLock as _};
 
 use super::rwlock::Access;
 use super::{RawMutex, RawRwLock};
 use crate::{MutexGuard, RwLockWriteGuard};
-
-/// Returns the end of a wait for `timeout`; none if it is out of the clock's reach.
-fn deadline(timeout: Duration) -> Option<Instant> {
-    green_core::clock::now().checked_add(timeout)
-}
 
 // SAFETY: a shared guard gives out `&T` and nothing else; to unlock, or to change the value, takes the guard itself. std asks for
 // the same bound and not for `T: Send` besides, which `lock_api` does.
@@ -58,7 +54,7 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
     type Instant = Instant;
 
     fn try_lock_for(&self, timeout: Duration) -> Option<GuardNoSend> {
-        self.try_lock().or_else(|| self.acquire_until(deadline(timeout)).then(GuardNoSend::new))
+        self.try_lock().or_else(|| self.acquire_until(clock::after(timeout)).then(GuardNoSend::new))
     }
 
     fn try_lock_until(&self, timeout: Instant) -> Option<GuardNoSend> {
@@ -132,7 +128,8 @@ unsafe impl lock_api::RawRwLockTimed for RawRwLock {
     type Instant = Instant;
 
     fn try_lock_shared_for(&self, timeout: Duration) -> Option<GuardNoSend> {
-        self.try_lock_shared().or_else(|| self.acquire_until(Access::Read, deadline(timeout)).then(GuardNoSend::new))
+        self.try_lock_shared()
+            .or_else(|| self.acquire_until(Access::Read, clock::after(timeout)).then(GuardNoSend::new))
     }
 
     fn try_lock_shared_until(&self, timeout: Instant) -> Option<GuardNoSend> {
@@ -141,7 +138,7 @@ unsafe impl lock_api::RawRwLockTimed for RawRwLock {
 
     fn try_lock_exclusive_for(&self, timeout: Duration) -> Option<GuardNoSend> {
         self.try_lock_exclusive()
-            .or_else(|| self.acquire_until(Access::Write, deadline(timeout)).then(GuardNoSend::new))
+            .or_else(|| self.acquire_until(Access::Write, clock::after(timeout)).then(GuardNoSend::new))
     }
 
     fn try_lock_exclusive_until(&self, timeout: Instant) -> Option<GuardNoSend> {

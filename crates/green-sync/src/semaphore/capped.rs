@@ -104,7 +104,7 @@ impl CappedSemaphore {
     ///
     /// [`AcquireError::TimedOut`] and [`AcquireError::Closed`]; the permit was not given back then.
     pub fn release_timeout(&self, timeout: Duration) -> Result<(), AcquireError> {
-        self.permits.put_until((), clock::now().checked_add(timeout)).map_err(put)
+        self.permits.put_until((), clock::after(timeout)).map_err(put)
     }
 
     /// Gives a permit back if there is room for one, or if somebody waits for one. Never waits.

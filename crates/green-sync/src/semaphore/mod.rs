@@ -82,7 +82,7 @@ impl Semaphore {
     /// assert_eq!(none.acquire_timeout(Duration::from_millis(1)).unwrap_err(), AcquireError::TimedOut);
     /// ```
     pub fn acquire_timeout(&self, timeout: Duration) -> Result<Permit<'_>, AcquireError> {
-        self.permits.acquire_until(clock::now().checked_add(timeout))?;
+        self.permits.acquire_until(clock::after(timeout))?;
         Ok(Permit::of(&self.permits))
     }
 

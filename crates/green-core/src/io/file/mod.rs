@@ -372,10 +372,7 @@ impl fmt::Debug for FileIo {
 /// Begins a call on a file or a path. That is a kill point, since nothing has been done yet; and if the calls before did
 /// not wait, it is the others' turn now and then.
 pub fn begin() {
-    let hub = current::hub();
-    if !hub.spend_io() {
-        hub.yield_current();
-    }
+    current::hub().spend_io();
     kill::deliver();
 }
 
