@@ -94,6 +94,7 @@ where
 #[cfg(not(loom))]
 pub(crate) fn blocks_nobody() -> bool {
     let hub = current::hub();
+    hub.check_call(WaitReason::Unblock);
     // The child of a fork has no pool, and only its one thread.
     hub.is_lonely() || pool::is_worker() || hub.shared().is_forked()
 }

@@ -27,12 +27,17 @@
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
 //! comes ([`sleep`]).
 //!
+//! # What it does for others
+//!
+//! It makes calls at a later time ([`calls`]) and waits for any descriptor ([`wait()`]).
+//!
 //! # What was rejected
 //!
 //! Running the loop on the parking green thread's stack saves two switches in 64 and costs every green thread the
 //! loop's stack depth. A clock reading per hand-off (19 ns) costs more than the hand-off. Moving started green threads between hubs is
 //! what I2 forbids.
 
+mod calls;
 mod close;
 mod lifecycle;
 mod patience;
@@ -41,6 +46,7 @@ mod sleep;
 #[expect(unsafe_code, reason = "switches between stacks")]
 mod switch;
 mod turn;
+mod wait;
 pub(crate) mod workers;
 
 use std::cell::{Cell, RefCell};
@@ -64,9 +70,11 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
+use calls::{Calls, Due};
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
+use wait::Waits;
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +85,18 @@ pub(crate) enum Kind {
     Root,
 }
 
+pub use calls::{Call, schedule_call, schedule_call_local};
+pub use wait::{Interest, Ready, wait};
+
 /// What a timer does when it is due.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum TimerEvent {
     /// Ends a park with `TimedOut`.
     Wake(Unparker),
     /// Makes an alarm pending.
     Alarm(Unparker, u64),
+    /// Makes a call.
+    Call(Due),
 }
 
 /// The scheduler of one OS thread; every method is called on that OS thread.
@@ -100,6 +113,8 @@ pub(crate) struct Hub {
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
     timers: RefCell<Timers<TimerEvent>>,
+    calls: Calls,
+    waits: Waits,
     patience: Patience,
     reactor: Reactor,
     stacks: StackPool,
@@ -142,6 +157,8 @@ impl Hub {
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
+            calls: Calls::new(),
+            waits: Waits::new(),
             patience: Patience::new(),
             reactor: Reactor::new(),
             stacks: StackPool::new(),
@@ -390,8 +407,10 @@ impl Hub {
             return Outcome::Interrupted;
         }
         self.check_fork();
-        if self.waits_in_place(record) {
-            return self.wait_in_place(record, deadline);
+        if self.waits_in_place(record)
+            && let Some(outcome) = self.wait_in_place(record, deadline, reason)
+        {
+            return outcome;
         }
         if let Some(deadline) = deadline {
             let key = self.add_timer(crate::clock::ticks(deadline), TimerEvent::Wake(Unparker::of(record)));
@@ -427,6 +446,10 @@ impl Hub {
     /// Gives other OS threads a chance from a place that must not switch.
     #[cold]
     fn yield_in_place(&self) {
+        if self.calls.is_running() {
+            // The hub is about to have its turn anyway.
+            return;
+        }
         self.check_fork();
         self.look_around();
         if self.reactor.in_use() {
@@ -454,6 +477,33 @@ impl Hub {
         panic_count::restore(tokens);
         record.shield.set(record.shield.get() - 1);
     }
+}
+
+/// What is under way on a hub.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Census {
+    /// Descriptors that are registered.
+    pub registered: usize,
+    /// Green threads that wait for one of them.
+    pub waiting: usize,
+    /// Of them, those in [`wait()`].
+    pub in_wait: usize,
+    /// Deadlines of parks, alarms and calls.
+    pub timers: usize,
+    /// Timers that were cancelled and still take up room.
+    pub cancelled: usize,
+}
+
+/// Counts what is under way on this OS thread's hub: for tests that nothing is left behind.
+#[doc(hidden)]
+pub fn census() -> Census {
+    let hub = current::hub();
+    let (registered, waiting) = hub.reactor.census();
+    let timers = hub.timers.borrow();
+    let in_wait = hub.waits.count();
+    Census { registered, waiting, in_wait, timers: timers.len(), cancelled: timers.cancelled() }
 }
 
 /// Says what is wrong in the child of a fork.

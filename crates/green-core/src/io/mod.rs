@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::kill;
+use crate::reactor::lint;
 use crate::sys::{self, Direction, MsgFlags};
 use crate::unpark::{Outcome, WaitReason};
 use source::Source;
@@ -143,6 +144,7 @@ impl<T: AsFd> Pollable<T> {
 
     /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.
     fn wait(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        let _entered = lint::enter(self.source.fd, direction)?;
         let hub = current::hub();
         let outcome = if hub.is_lonely() {
             hub.wait_fd_in_place(self.source.fd, direction, deadline)?
