@@ -51,6 +51,8 @@ pub mod panic;
 mod panic_count;
 #[cfg(not(loom))]
 pub mod park;
+#[cfg(not(loom))]
+pub mod patch;
 pub mod permits;
 #[cfg(not(loom))]
 mod placement;

@@ -53,6 +53,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::context::Slot;
 use crate::identity::Identity;
@@ -140,6 +141,14 @@ pub(crate) struct Hub {
     alternate_stack: Cell<Option<sys::AlternateStack>>,
 }
 
+/// How often an OS thread has taken a hub into use.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns how many OS threads have had a hub.
+pub(crate) fn opened() -> usize {
+    OPENED.load(Ordering::Relaxed)
+}
+
 impl Hub {
     pub(crate) fn new() -> Self {
         let shared: &'static Shared = Box::leak(Box::new(Shared::new()));
@@ -179,6 +188,7 @@ impl Hub {
 
     /// Takes the hub into use on this OS thread.
     pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
+        OPENED.fetch_add(1, Ordering::Relaxed);
         sys::install_fork_guard();
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()

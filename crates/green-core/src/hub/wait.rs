@@ -14,6 +14,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
 use super::Hub;
+use crate::mode::Facility;
+use crate::park::waiting_for;
 use crate::reactor::{self, Token, lint};
 use crate::sys::{self, Direction, Readiness};
 use crate::unpark::{Outcome, WaitReason};
@@ -115,7 +117,7 @@ pub fn wait(fd: impl AsFd, interest: Interest, deadline: Option<Instant>) -> io:
             entered = lint::enter(number, direction)?;
         }
         // What came of it, the next look tells.
-        if wait_once(number, direction, deadline)? == Outcome::Interrupted {
+        if waiting_for(Facility::Net, || wait_once(number, direction, deadline))? == Outcome::Interrupted {
             kill::deliver();
         }
     }

@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::kill;
+use crate::mode::Facility;
+use crate::park::waiting_for;
 use crate::reactor::lint;
 use crate::sys::{self, Direction, MsgFlags};
 use crate::unpark::{Outcome, WaitReason};
@@ -144,6 +146,15 @@ impl<T: AsFd> Pollable<T> {
 
     /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.
     fn wait(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        let facility = match reason {
+            WaitReason::Child | WaitReason::Signal => Facility::Process,
+            _ => Facility::Net,
+        };
+        waiting_for(facility, || self.wait_green(direction, deadline, reason))
+    }
+
+    #[inline]
+    fn wait_green(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
         let _entered = lint::enter(self.source.fd, direction)?;
         let hub = current::hub();
         let outcome = if hub.is_lonely() {

@@ -16,6 +16,7 @@
 //!   [`send_timeout`] read and set what the user asked of the descriptor.
 //! - **Files**: [`open_cached`], [`read_cached`] and [`append_cached`] are served by the kernel's caches or not at all;
 //!   [`inspect`] asks nobody, and [`filesystem`] says whom the others may ask.
+//! - **Process**: [`other_threads`] names the OS threads that run beside this one, [`is_main_thread`] tells the first.
 //! - **Fork**: [`fork_generation`] changes in the child of a `fork`.
 //!
 //! Linux has all of it. Elsewhere core does not compile: a port that guarded no stacks, or that blocked a hub in a
@@ -48,6 +49,7 @@ pub(crate) use unix::{
     overflow::install_overflow_handler,
     page_size,
     poll::{Direction, Readiness, poll_fds, readiness},
+    process::{is_main_thread, other_threads},
     raw_thread::on_raw_thread,
     region::{GuardedRegion, Stacks},
     set_timer_slack,

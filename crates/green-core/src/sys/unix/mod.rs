@@ -19,6 +19,7 @@ pub(super) mod guard;
 pub(super) mod mapping;
 pub(super) mod overflow;
 pub(super) mod poll;
+pub(super) mod process;
 pub(super) mod raw_thread;
 pub(super) mod region;
 pub(super) mod socket;
