@@ -226,7 +226,7 @@ fn a_call_that_would_wait_panics_and_says_what_to_do() {
         };
         check(in_call(|| sleep_until(Instant::now() + LATE)), "Sleep");
         check(in_call(|| identity::park_current(None)), "Park");
-        check(in_call(|| spawn(Options::default(), || ()).unwrap().join().unwrap()), "Join");
+        check(in_call(|| go(|| ()).join().unwrap()), "Join");
         check(in_call(|| unblock(|| ())), "Unblock");
         let (reader, _writer) = std::io::pipe().unwrap();
         check(in_call(move || drop(wait(&reader, Interest::Readable, None))), "Read");

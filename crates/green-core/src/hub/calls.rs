@@ -169,6 +169,8 @@ impl fmt::Debug for Due {
 #[derive(Debug)]
 pub(super) struct Calls {
     due: RefCell<VecDeque<Due>>,
+    /// True if there may be some: what each pass of the hub looks at.
+    some: Cell<bool>,
     last_id: Cell<u64>,
     running: Cell<bool>,
     /// What the one that is being made tried to wait for.
@@ -179,6 +181,7 @@ impl Calls {
     pub(super) const fn new() -> Self {
         Self {
             due: RefCell::new(VecDeque::new()),
+            some: Cell::new(false),
             last_id: Cell::new(0),
             running: Cell::new(false),
             refused: Cell::new(None),
@@ -193,10 +196,12 @@ impl Calls {
     /// Adds one whose timer has just fired.
     pub(super) fn push(&self, due: Due) {
         self.due.borrow_mut().push_back(due);
+        self.some.set(true);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.due.borrow().is_empty()
+    /// Returns true if some may be due.
+    pub(super) fn are_due(&self) -> bool {
+        self.some.get()
     }
 
     /// Returns true while one is being made.
@@ -248,6 +253,7 @@ impl Hub {
                 dropped.unwrap_or_else(mem::forget);
             }
         }
+        self.calls.some.set(!self.calls.due.borrow().is_empty());
         self.calls.refused.set(None);
         self.calls.running.set(false);
         self.current.set(waiting);

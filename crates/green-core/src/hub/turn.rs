@@ -139,7 +139,7 @@ impl Hub {
                 TimerEvent::Call(due) => self.calls.push(due),
             }
         }
-        if !self.calls.is_empty() {
+        if self.calls.are_due() {
             self.make_calls();
         }
     }
@@ -148,7 +148,7 @@ impl Hub {
     pub(super) fn look_around(&self) {
         self.drain_inbox();
         let due = self.timers.borrow_mut().next_deadline();
-        if due.is_some() || !self.calls.is_empty() {
+        if due.is_some() || self.calls.are_due() {
             self.fire_timers(clock::ticks(clock::now()));
         }
     }

@@ -49,8 +49,13 @@ pub(crate) fn set_plain(plain: Facilities) {
 /// Returns true if waits of `facility` are to be in place.
 #[inline]
 pub(crate) fn is_plain(facility: Facility) -> bool {
-    let plain = PLAIN.load(Ordering::Relaxed);
-    plain != 0 && Facilities::from_bits(plain).contains(facility)
+    Facilities::from_bits(PLAIN.load(Ordering::Relaxed)).contains(facility)
+}
+
+/// Returns true if any facility is to run plain.
+#[inline]
+pub(crate) fn is_any_plain() -> bool {
+    PLAIN.load(Ordering::Relaxed) != 0
 }
 
 /// Sets the reason why no hub is to be made any more; the first one stays.

@@ -102,13 +102,17 @@ impl Drop for Entered {
     }
 }
 
-/// Enters a wait, if the lint is on.
+/// Returns true if the lint is on.
 #[inline]
-pub(crate) fn enter(fd: RawFd, direction: Direction) -> Result<Option<Entered>, SecondWaiter> {
-    if ON.load(Ordering::Relaxed) { enter_table(fd, direction).map(Some) } else { Ok(None) }
+pub(crate) fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
 }
 
-#[cold]
+/// Enters a wait, if the lint is on.
+pub(crate) fn enter(fd: RawFd, direction: Direction) -> Result<Option<Entered>, SecondWaiter> {
+    if is_on() { enter_table(fd, direction).map(Some) } else { Ok(None) }
+}
+
 fn enter_table(fd: RawFd, direction: Direction) -> Result<Entered, SecondWaiter> {
     let me = identity::current();
     match WAITING.lock().entry((fd, direction)) {
