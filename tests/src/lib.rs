@@ -122,6 +122,8 @@ mod book {
         mod panics_and_kills {}
         #[doc = include_str!("../../docs/src/guide/greenlets.md")]
         mod greenlets {}
+        #[doc = include_str!("../../docs/src/guide/hub.md")]
+        mod hub {}
         #[doc = include_str!("../../docs/src/guide/ports.md")]
         mod ports {}
     }
@@ -142,6 +144,8 @@ mod book {
         mod configuration {}
         #[doc = include_str!("../../docs/src/reference/modes.md")]
         mod modes {}
+        #[doc = include_str!("../../docs/src/reference/patch.md")]
+        mod patch {}
         #[doc = include_str!("../../docs/src/reference/platforms.md")]
         mod platforms {}
         #[doc = include_str!("../../docs/src/reference/what-blocks.md")]
