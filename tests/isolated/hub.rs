@@ -55,6 +55,7 @@ fn signals_interrupt_no_wait() {
     let waits = || {
         const SPAN: Duration = Duration::from_millis(20);
         let begin = Instant::now();
+        // The sleep is what is tested.
         thread::sleep(SPAN);
         assert!(begin.elapsed() >= SPAN, "a sleep");
 
@@ -100,7 +101,7 @@ fn a_stop_and_a_continue_change_nothing() {
         let accepts = thread::spawn(move || same.accept().map(drop));
         let waiting = thread::spawn_local(move || time::timeout(Duration::from_millis(300), thread::park).is_err());
         thread::yield_now();
-        println!("ready");
+        io::stdout().write_all(b"ready\n").unwrap();
         assert!(waiting.join().unwrap(), "the timeout fires");
         let _client = TcpStream::connect(address).unwrap();
         accepts.join().unwrap().unwrap();
@@ -205,6 +206,7 @@ fn a_panic_in_a_call_is_reported_and_no_more() {
     thread::spawn(move || {
         green::hub::schedule_call(Duration::ZERO, || panic!("the fault of a call"));
         green::hub::schedule_call(Duration::ZERO, move || flag.store(true, Ordering::Release));
+        // Gives the hub its turn.
         thread::sleep(Duration::from_millis(1));
     })
     .join()

@@ -31,10 +31,8 @@ fn in_call<T: 'static>(f: impl FnOnce() -> T + 'static) -> Result<T, String> {
     schedule_call(Duration::ZERO, {
         let slot = Rc::clone(&slot);
         move || {
-            let result = catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
-                let text = payload.downcast::<String>().map_or_else(|_| "no text".to_owned(), |text| *text);
-                text
-            });
+            let result = catch_unwind(AssertUnwindSafe(f))
+                .map_err(|payload| payload.downcast::<String>().map_or_else(|_| "no text".to_owned(), |text| *text));
             *slot.borrow_mut() = Some(result);
             me.unpark();
         }

@@ -19,6 +19,7 @@ use super::crew::{Call, Crew, Next};
 use super::ticket::{Errand, Job, Ticket, finish};
 use crate::clock;
 use crate::config;
+use crate::current;
 use crate::kill::{self, Shield};
 use crate::park::park;
 use crate::sys;
@@ -101,6 +102,7 @@ impl Pool {
         if is_worker() {
             return f();
         }
+        current::hub().check_call(reason);
         let _shield = Shield::new();
         self.wait_for(f, || {
             // Under the shield, nothing interrupts a park.

@@ -13,7 +13,7 @@
 //! # A call that would wait
 //!
 //! It cannot: there is nobody to switch to, and a loop that sleeps for one sleeps for all. Its wait ends at once with
-//! [`Outcome::Interrupted`], so that it leaves its queues in the way that kills have made it learn (I7), and the
+//! `Outcome::Interrupted`, so that it leaves its queues in the way that kills have made it learn (I7), and the
 //! `kill::deliver` that follows panics with an explanation. Where nothing can be unwound, under a `Shield` or in a
 //! destructor that runs in an unwinding, the hub does wait in place, as its loop does for a destructor that blocks.
 

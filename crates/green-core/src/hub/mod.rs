@@ -17,7 +17,7 @@
 //!            └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool ([`Hub::arrive`]),
+//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool (`Hub::arrive`),
 //! because nobody can free the stack that it stands on. If the next in turn is an unstarted green thread with the same
 //! stack size, it runs on the finishing stack without a switch at all.
 //!
@@ -25,11 +25,12 @@
 //!
 //! A root with no green thread beside it, a green thread inside `no_switch`, and the loop itself (should a destructor
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
-//! comes ([`sleep`]).
+//! comes (`sleep.rs`).
 //!
 //! # What it does for others
 //!
-//! It makes calls at a later time ([`calls`]) and waits for any descriptor ([`wait()`]).
+//! It makes calls at a later time, [`schedule_call`] and its local form, and waits for any descriptor, [`wait()`]. That is
+//! what programs see of it.
 //!
 //! # What was rejected
 //!
@@ -504,6 +505,16 @@ pub struct Census {
     pub timers: usize,
     /// Timers that were cancelled and still take up room.
     pub cancelled: usize,
+}
+
+/// Refuses, in a call of the hub's, what would have to wait in a way that nothing can end.
+///
+/// # Panics
+///
+/// Panics in a call of the hub's.
+#[doc(hidden)]
+pub fn check_may_wait(reason: WaitReason) {
+    current::hub().check_call(reason);
 }
 
 /// Counts what is under way on this OS thread's hub: for tests that nothing is left behind.

@@ -104,7 +104,6 @@ impl Hub {
 
     /// Waits without a switch until the current green thread is woken, times out, or is to be interrupted. Returns none
     /// if it need not wait in place any longer, because a call of the hub's has spawned somebody to switch to.
-    #[cold]
     pub(super) fn wait_in_place(
         &self,
         record: &'static Record,
