@@ -36,8 +36,15 @@ pub(crate) struct Readiness {
 /// Returns `EBADF` if it is not open.
 pub(crate) fn readiness(fd: RawFd, direction: Direction) -> io::Result<Readiness> {
     let mut entry = pollfd { fd, events: direction.events(), revents: 0 };
-    // SAFETY: `entry` is one valid pollfd for the length of the call, which does not wait.
-    check(unsafe { libc::poll(&raw mut entry, 1, 0) })?;
+    loop {
+        // SAFETY: `entry` is one valid pollfd for the length of the call, which does not wait.
+        match check(unsafe { libc::poll(&raw mut entry, 1, 0) }) {
+            Ok(_) => break,
+            // Even so, a signal may come first.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
     let has = |bits| entry.revents & bits != 0;
     if has(libc::POLLNVAL) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
