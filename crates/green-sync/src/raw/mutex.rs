@@ -78,7 +78,7 @@ const HOLDER: u32 = !15;
 const PATIENCE: u32 = 16;
 
 /// How often a spin looks at a lock that is held on another OS thread and that nobody waits for.
-const SPINS: u32 = 100;
+const SPINS: u32 = 7;
 
 /// A mutex without data: `lock` parks the green thread while another has it.
 ///
@@ -254,7 +254,9 @@ impl RawMutex {
             if state & WAITERS != 0 || is_held_here(state) {
                 return false;
             }
-            spin(round % 32);
+            for _ in 0..1_u32 << round {
+                spin(0);
+            }
         }
         false
     }
