@@ -5,7 +5,8 @@
 //! - **Stacks**: [`page_size`]; [`Mapping`], a reserved address range whose pages are committed when touched, in which
 //!   single pages can be made to fault ([`Mapping::guard`]) and ranges given back ([`Mapping::discard`]) without
 //!   losing the guards; [`MapCharge`], where the number of such guards is limited.
-//! - **Switching**: [`jump`] from one stack to another, between contexts that the crate `context` makes.
+//! - **Switching**: [`jump`] from one stack to another, between contexts that the crate `context` makes;
+//!   [`prefetch`] of what is going to be jumped to.
 //! - **Overflow**: [`install_overflow_handler`], [`install_alternate_stack`] and [`GuardedRegion`]: a fault in the
 //!   guard of a green stack ends the process with std's message, any other fault goes where it went before.
 //! - **Waiting**: [`futex_wait`] and [`futex_wake`] for an OS thread with nothing else to do, [`poll_fds`] for one with
@@ -50,6 +51,7 @@ pub(crate) use unix::{
     overflow::install_overflow_handler,
     page_size,
     poll::{Direction, poll_fds},
+    prefetch::prefetch,
     raw_thread::on_raw_thread,
     region::{GuardedRegion, Stacks},
     set_timer_slack,
