@@ -66,7 +66,7 @@ fn spawn() -> [Row; 2] {
     ]
 }
 
-fn yields() -> [Row; 5] {
+fn yields() -> [Row; 6] {
     [
         Row::alone("yield", "yield, 2 on one hub", "yield", "cpu=0 threads=2 total=5000000")
             .besides(Threads, "total=500000")
@@ -78,6 +78,11 @@ fn yields() -> [Row; 5] {
             .figure("ns", "ns", [Times(0.65, TokioCt)]),
         Row::alone("yield", "yield, 20,000 on one hub", "yield", "cpu=0 threads=20000 total=4000000")
             .on(&[Green, May, TokioCt, TokioMt])
+            .disturbed_by(AnyWait)
+            .figure("ns", "ns", [Times(1.1, TokioCt)]),
+        Row::alone("yield", "  with stacks of 64 KiB", "yield", "cpu=0 threads=20000 total=4000000")
+            .on(&[Green, TokioCt])
+            .besides(Green, "stack=65536")
             .disturbed_by(AnyWait)
             .figure("ns", "ns", [Times(1.1, TokioCt)]),
         Row::alone("yield", "yield, 1,000 on two hubs", "yield", "workers=2 from=root threads=1000 total=10000000")
