@@ -3,5 +3,15 @@
 //! # Blocking calls
 //!
 //! [`tpool`] makes calls that block on OS threads of a pool, while the green thread that wants the result parks.
+//!
+//! # Resources
+//!
+//! [`Pool`] lends out things of which there are only so many, [`TokenPool`] the mere right to do something, and
+//! [`ConnectionPool`] connections, which break and grow old.
 
+pub mod connection;
+pub mod resource;
 pub mod tpool;
+
+pub use connection::ConnectionPool;
+pub use resource::{Pool, TokenPool};

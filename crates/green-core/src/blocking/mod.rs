@@ -22,7 +22,6 @@ mod model;
 mod pool;
 mod ticket;
 
-#[cfg(not(loom))]
 pub use handle::JoinHandle;
 #[cfg(not(loom))]
 pub use lend::{unblock_filling, unblock_with_bytes};
