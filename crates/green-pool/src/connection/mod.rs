@@ -42,8 +42,7 @@ use expiry::Expiry;
 /// ```
 /// use std::io;
 /// use std::time::Duration;
-/// use green_pool::ConnectionPool;
-/// use green_pool::connection::Connector;
+/// use green_pool::connection::{Builder, Connector};
 ///
 /// struct Database;
 ///
@@ -61,7 +60,7 @@ use expiry::Expiry;
 ///     }
 /// }
 ///
-/// let pool = ConnectionPool::builder(4).max_idle(Duration::from_secs(10)).build(Database);
+/// let pool = Builder::new(4).max_idle(Duration::from_secs(10)).build(Database);
 /// let mut connection = pool.get()?;
 /// connection.push("SELECT 1".to_owned());
 /// drop(connection);
@@ -166,9 +165,10 @@ impl<C> Drop for Keeper<C> {
 }
 
 impl<C: Connector> ConnectionPool<C> {
-    /// Starts with a pool of up to `max` connections that are kept for ever and may take any time to be made.
-    pub fn builder(max: usize) -> Builder {
-        Builder { max, limits: Limits::default() }
+    /// Creates a pool of up to `max` connections, which are kept for ever and may take any time to be made.
+    /// [`Builder`] has other choices.
+    pub fn new(max: usize, connector: C) -> ConnectionPool<C> {
+        Builder::new(max).build(connector)
     }
 
     /// Returns a connection: the one that was used last, or else a new one. Waits if there are as many as there may be. A
@@ -267,6 +267,11 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Starts with a pool of up to `max` connections that are kept for ever and may take any time to be made.
+    pub fn new(max: usize) -> Builder {
+        Builder { max, limits: Limits::default() }
+    }
+
     /// Closes connections that have been idle for so long; with zero, each as it comes back.
     pub fn max_idle(mut self, max_idle: Duration) -> Builder {
         self.limits.max_idle = Some(max_idle);
