@@ -94,6 +94,11 @@ impl<J, W> Crew<J, W> {
             self.workers += 1;
             self.started += 1;
             self.called = Some(self.started);
+            if self.due > 0 {
+                // It is needed for what the dismissed ones are to do, and leaves with them.
+                self.dismissed = self.started;
+                self.veterans += 1;
+            }
             Call::Start(self.started)
         } else {
             Call::Wait
@@ -293,6 +298,19 @@ mod tests {
         assert_eq!(awake(&mut crew, 3), Next::Leave(Call::Wait));
         assert_eq!((crew.workers(), crew.veterans()), (0, 0));
         assert_eq!(crew.submit(13, MAX), Call::Start(4));
+    }
+
+    #[test]
+    fn a_worker_that_is_started_for_what_dismissed_ones_are_to_do_leaves_with_them() {
+        let mut crew = Crew::new();
+        assert_eq!(crew.submit(10, MAX), Call::Start(1));
+        assert_eq!(crew.submit(11, MAX), Call::Wait);
+        assert_eq!(crew.dismiss(), []);
+        assert_eq!(awake(&mut crew, 1), Next::Run(10, Call::Start(2)));
+        assert_eq!(awake(&mut crew, 2), Next::Run(11, Call::Wait));
+        assert_eq!(awake(&mut crew, 2), Next::Leave(Call::Wait));
+        assert_eq!(awake(&mut crew, 1), Next::Leave(Call::Wait));
+        assert_eq!((crew.workers(), crew.veterans()), (0, 0));
     }
 
     #[test]
