@@ -1,5 +1,6 @@
 //! The workloads: each written once, and compiled for every runtime.
 
+mod calls;
 mod channels;
 mod echo;
 mod files;
@@ -39,6 +40,7 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
                 "throughput" => wait!(channels::throughput(settings)),
                 "read" => wait!(files::read(settings)),
                 "copy" => wait!(files::copy(settings)),
+                "calls" => wait!(calls::run(settings)),
                 "idle" => wait!(idle::run(settings)),
                 other => panic!("unknown workload {other}"),
             }
