@@ -233,12 +233,30 @@ fn an_object_in_use_is_dropped_after_that() {
     until(|| census.alive() == 0);
 }
 
+/// Tells of its drop.
+struct Says(Sender<()>);
+
+impl Drop for Says {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+std::thread_local! {
+    static OS_THREAD_ENDS: Cell<Option<Says>> = const { Cell::new(None) };
+}
+
 #[test]
 fn the_object_of_a_pool_that_is_gone_still_works() {
     let pool = Pool::new(1, AGE);
     let object = Blocking::new_in(3, &pool);
     drop(pool);
-    assert_eq!(object.with(|n| *n), 3);
+    let (say, said) = channel();
+    assert_eq!(object.with(move |n| (*n, OS_THREAD_ENDS.set(Some(Says(say)))).0), 3);
+    assert!(said.try_recv().is_err());
+    // Its threads have no reason to stay.
+    drop(object);
+    said.recv().unwrap();
 }
 
 #[test]

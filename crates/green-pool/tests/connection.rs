@@ -224,7 +224,12 @@ fn a_blocking_driver_is_given_up_in_time_too() {
     let (open, gate) = std::sync::mpsc::channel();
     let pool = Builder::new(1).connect_timeout(MOMENT).build(Driver(Mutex::new(Some(gate))));
     assert!(matches!(pool.get(), Err(ConnectError::TimedOut)));
-    let connection = pool.get_timeout(AGE).unwrap();
+    // The next has an OS thread to start, which may take as long.
+    let connection = loop {
+        if let Ok(connection) = pool.get() {
+            break connection;
+        }
+    };
     assert_eq!(connection.with(|n| *n), 5);
     drop(open);
 }
@@ -289,6 +294,41 @@ fn one_that_broke_while_it_was_idle_is_replaced_by_another_idle_one_first() {
     assert_eq!((client.closed(), client.made()), (vec![2, 1], 3));
     broken.lock().unwrap().push(0);
     assert_eq!(pool.get().unwrap().number, 3);
+}
+
+#[test]
+fn a_kill_while_an_idle_one_is_looked_at_closes_it() {
+    #[derive(Clone, Default)]
+    struct Slow(Client, Arc<AtomicBool>);
+    impl Connector for Slow {
+        type Connection = Session;
+        type Error = io::Error;
+
+        fn connect(&self) -> io::Result<Session> {
+            self.0.connect()
+        }
+
+        fn is_broken(&self, _: &mut Session) -> bool {
+            while self.1.load(Ordering::SeqCst) {
+                thread::park();
+            }
+            false
+        }
+
+        fn close(&self, session: Session) {
+            self.0.close(session);
+        }
+    }
+    let slow = Slow::default();
+    let pool = ConnectionPool::new(1, slow.clone());
+    drop(pool.get().unwrap());
+    slow.1.store(true, Ordering::SeqCst);
+    let own = pool.clone();
+    let victim = thread::spawn(move || drop(own.get()));
+    until(|| pool.free() == 0);
+    victim.kill().unwrap();
+    assert!(victim.join().is_err());
+    assert_eq!((slow.0.closed(), pool.free(), pool.idle()), (vec![0], 1, 0));
 }
 
 #[test]

@@ -201,18 +201,20 @@ impl<C: Connector> ConnectionPool<C> {
     }
 
     /// Replaces what the pool gave if it has expired, or is broken.
-    fn check(&self, mut guard: guard::Held<C>) -> Result<Connection<C>, ConnectError<C::Error>> {
-        while guard.idle_since.is_some() && (guard.is_over() || guard.is_broken()) {
-            let mut slot = guard.into_slot();
-            drop(slot.empty());
+    fn check(&self, guard: guard::Held<C>) -> Result<Connection<C>, ConnectError<C::Error>> {
+        let mut slot = guard.into_slot();
+        let mut next = slot.empty();
+        // Out of the slot while it is looked at: if that unwinds, it is closed.
+        while let Some(mut kept) = next {
+            if kept.idle_since.is_none() || !(kept.is_over() || kept.is_broken()) {
+                return Ok(Connection::new(slot.fill(kept), self));
+            }
+            drop(kept);
             // Another that is idle may be sound; only then is a new one made.
-            let kept = match slot.next() {
-                Some(kept) => kept,
-                None => slot.create()?,
-            };
-            guard = slot.fill(kept);
+            next = slot.next();
         }
-        Ok(Connection::new(guard, self))
+        let kept = slot.create()?;
+        Ok(Connection::new(slot.fill(kept), self))
     }
 
     /// Sets how many connections there may be; see [`Pool::resize`](crate::Pool::resize).

@@ -77,7 +77,7 @@ impl<T: Send + 'static> Blocking<T> {
         Self::behind(object, Core::Common)
     }
 
-    /// Puts `object` behind `pool`. The pool's threads outlive the [`Pool`] as long as there is such an object.
+    /// Puts `object` behind `pool`, whose threads outlive the [`Pool`] as long as there is such an object.
     pub fn new_in(object: T, pool: &Pool) -> Blocking<T> {
         Self::behind(object, pool.core().clone())
     }

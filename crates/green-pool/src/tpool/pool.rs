@@ -21,7 +21,16 @@ static COMMON: blocking::Pool = blocking::Pool::configured(NAME, Config::tpool_s
 #[derive(Clone)]
 pub(super) enum Core {
     Common,
-    Own(Arc<blocking::Pool>),
+    Own(Arc<Own>),
+}
+
+/// What stands for a program's own pool and the objects behind it, but not for its threads: when it goes, they do.
+pub(super) struct Own(Arc<blocking::Pool>);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.0.dismiss();
+    }
 }
 
 impl Deref for Core {
@@ -30,7 +39,7 @@ impl Deref for Core {
     fn deref(&self) -> &blocking::Pool {
         match self {
             Core::Common => &COMMON,
-            Core::Own(pool) => pool,
+            Core::Own(own) => &own.0,
         }
     }
 }
@@ -41,7 +50,10 @@ impl Core {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        blocking::Pool::spawn(self, f)
+        match self {
+            Core::Common => blocking::Pool::spawn(&&COMMON, f),
+            Core::Own(own) => blocking::Pool::spawn(&own.0, f),
+        }
     }
 
     pub(super) fn execute<F, T>(&self, f: F) -> T
@@ -53,7 +65,10 @@ impl Core {
     }
 
     pub(super) fn set_size(&self, size: usize) {
-        blocking::Pool::set_max_threads(self, size);
+        match self {
+            Core::Common => blocking::Pool::set_max_threads(&&COMMON, size),
+            Core::Own(own) => blocking::Pool::set_max_threads(&own.0, size),
+        }
     }
 
     pub(super) fn shutdown(&self) {
@@ -67,7 +82,8 @@ impl Core {
 /// A pool of OS threads beside the one of the free functions: for calls that should not wait behind others, or that a
 /// library allows only so many of at once.
 ///
-/// Dropping it lets its threads leave once they have done what was submitted.
+/// When it and the [`Blocking`](super::Blocking) objects behind it are gone, its threads leave, once they have done what was
+/// submitted.
 ///
 /// # Examples
 ///
@@ -89,7 +105,7 @@ impl Pool {
     #[must_use]
     pub fn new(size: usize, idle: Duration) -> Pool {
         let pool = Arc::new(blocking::Pool::new(NAME, size.max(1)).patience(idle));
-        let pool = Pool { core: Core::Own(pool) };
+        let pool = Pool { core: Core::Own(Arc::new(Own(pool))) };
         pool.set_size(size);
         pool
     }
@@ -150,12 +166,6 @@ impl Pool {
 
     pub(super) fn core(&self) -> &Core {
         &self.core
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.core.dismiss();
     }
 }
 
