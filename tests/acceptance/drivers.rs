@@ -69,6 +69,7 @@ impl Driver {
     const QUERY: Duration = Duration::from_millis(100);
 
     fn query(&mut self, n: u32) -> u32 {
+        // A query that takes its time.
         std::thread::sleep(Self::QUERY);
         n + 1
     }
@@ -82,6 +83,7 @@ fn drift_beside(queries: impl FnOnce() + 'static) -> Duration {
         let mut worst = Duration::ZERO;
         while ended.try_recv().is_err() {
             let due = Instant::now() + TICK;
+            // A ticker ticks.
             thread::sleep(TICK);
             worst = worst.max(due.elapsed());
         }
@@ -165,6 +167,7 @@ fn a17_a_row_lock_that_is_held_across_a_switch_does_not_stop_the_process() {
             tpool::execute(move || own.lock());
             lock.send(()).unwrap();
             for _ in 0..10 {
+                // The library waits meanwhile, for as long as a lock may be held.
                 thread::sleep(Duration::from_millis(1));
             }
             tpool::execute(move || row.unlock());

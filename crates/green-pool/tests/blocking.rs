@@ -71,6 +71,7 @@ fn an_iterator_that_is_slow_lets_a_ticker_run() {
     let ticker = thread::spawn_local(move || {
         loop {
             ticks.fetch_add(1, Ordering::SeqCst);
+            // A ticker ticks.
             thread::sleep(MOMENT / 10);
         }
     });

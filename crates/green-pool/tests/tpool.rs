@@ -408,6 +408,7 @@ fn twenty_calls_take_as_long_as_one() {
     let callers: Vec<_> = (0..20)
         .map(|_| {
             let pool = Arc::clone(&pool);
+            // The call is one that takes its time.
             thread::spawn(move || pool.execute(|| std::thread::sleep(CALL)))
         })
         .collect();

@@ -15,8 +15,8 @@
 //! - An idle worker whose patience ends and one that wakes for no reason take themselves off the stack first; then they
 //!   ask like everybody else.
 //! - If a worker cannot be started and no other exists, whoever tried to start it gets all the jobs.
-//! - Workers that were *dismissed* do what was queued at that moment and leave. What comes later is for others, which are
-//!   started as the dismissed ones leave: there are never more than the limit.
+//! - Workers that were *dismissed* do what was queued at that moment and leave. What comes later is for others, which
+//!   are started as the dismissed ones leave: there are never more than the limit.
 //! - With more workers than a limit that was lowered, those that come for a job leave, but for the last one.
 
 use std::collections::VecDeque;

@@ -12,8 +12,8 @@
 //! | `Taken`   | the handle has taken it            | –                                 |
 //!
 //! `done` is set after `Ended`, and the queue is told after that; who waits looks at `done` under the queue's lock, so
-//! the end is never slept over. Nobody needs to say that the result is unwanted: it goes with the packet's last owner. If
-//! the handle went first, as that of a caller that was killed does, that is the worker, and otherwise the handle.
+//! the end is never slept over. Nobody needs to say that the result is unwanted: it goes with the packet's last owner.
+//! If the handle went first, as that of a caller that was killed does, that is the worker, and otherwise the handle.
 
 use std::fmt;
 use std::mem;

@@ -44,9 +44,9 @@ pub(super) fn is_worker() -> bool {
 
 /// An elastic pool of OS threads for calls that cannot park.
 ///
-/// A pool is a `static`, or lives in an [`Arc`] ([`Hold`]). It has no threads at first; jobs start them, up to a limit, beyond which jobs wait in order. A
-/// thread that has had nothing to do for ten seconds, or as long as the pool was told, leaves. Pools are separate so that what waits in one, slow name
-/// servers say, holds up nothing in another.
+/// A pool is a `static`, or lives in an [`Arc`] ([`Hold`]). It has no threads at first; jobs start them, up to a limit,
+/// beyond which jobs wait in order. A thread that has had nothing to do for ten seconds, or as long as the pool was
+/// told, leaves. Pools are separate so that what waits in one, slow name servers say, holds up nothing in another.
 ///
 /// What happens before [`run`](Self::run) is visible to the job, and what the job does to whoever takes its result.
 ///
@@ -181,8 +181,8 @@ impl Pool {
     /// Leaves `f` to a thread of the pool, and returns the right to its result. Only `f` itself can end it: it is run
     /// even if nobody waits for it any more.
     ///
-    /// On a thread of any pool, in the child of a fork, on a pool whose limit is 0, and if the pool has no thread and none
-    /// can be started, `f` is run in place.
+    /// On a thread of any pool, in the child of a fork, on a pool whose limit is 0, and if the pool has no thread and
+    /// none can be started, `f` is run in place.
     ///
     /// # Panics
     ///

@@ -7,8 +7,8 @@ use thiserror::Error;
 /// Says how connections are made, reset and closed.
 ///
 /// Each method is called by the thread that needs it done, without any lock held, and may park. One that would block,
-/// because a C library is behind it, belongs into [`tpool::execute`](crate::tpool::execute), and such a connection into a
-/// [`Blocking`](crate::tpool::Blocking).
+/// because a C library is behind it, belongs into [`tpool::execute`](crate::tpool::execute), and such a connection into
+/// a [`Blocking`](crate::tpool::Blocking).
 pub trait Connector: Send + Sync + 'static {
     /// A connection.
     type Connection: Send + 'static;
@@ -33,8 +33,8 @@ pub trait Connector: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Returns true if the connection cannot be used any more. It is asked when one comes back, and when one that was idle
-    /// is needed again. By default all are taken to be sound.
+    /// Returns true if the connection cannot be used any more. It is asked when one comes back, and when one that was
+    /// idle is needed again. By default all are taken to be sound.
     fn is_broken(&self, connection: &mut Self::Connection) -> bool {
         let _ = connection;
         false

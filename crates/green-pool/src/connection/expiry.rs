@@ -3,9 +3,9 @@
 //! The thread is started when a connection comes back to a pool where none lies idle that will expire, and ends when
 //! none is left. It holds on to neither the pool nor the connector while it sleeps.
 //!
-//! `next` is the time to which it sleeps. It is set under the lock after a look at the idle connections, and a connection
-//! that comes back is among them before its holder takes that lock. So either the look finds it, or its holder finds out that
-//! the thread sleeps for too long, and rouses it.
+//! `next` is the time to which it sleeps. It is set under the lock after a look at the idle connections, and a
+//! connection that comes back is among them before its holder takes that lock. So either the look finds it, or its
+//! holder finds out that the thread sleeps for too long, and rouses it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

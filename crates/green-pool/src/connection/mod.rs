@@ -1,16 +1,16 @@
 //! Pools of connections: to a database, to a server that is asked often.
 //!
-//! Follows eventlet's `db_pool.ConnectionPool`. A [`Connector`] says how a connection is made, brought back into its first
-//! state, and closed. The pool does the rest: so many at most, the one that was used last is used next, and one that has
-//! been idle for too long, or is too old, is closed.
+//! Follows eventlet's `db_pool.ConnectionPool`. A [`Connector`] says how a connection is made, brought back into its
+//! first state, and closed. The pool does the rest: so many at most, the one that was used last is used next, and one
+//! that has been idle for too long, or is too old, is closed.
 //!
 //! # When a connection is closed
 //!
-//! - When it comes back from a thread that panicked or was killed, or whose time was up: a request may have been under way,
-//!   and its answer would be taken for that of the next one.
+//! - When it comes back from a thread that panicked or was killed, or whose time was up: a request may have been under
+//!   way, and its answer would be taken for that of the next one.
 //! - When it comes back broken, cannot be reset, or has reached its age.
-//! - When it has been idle for too long. A green thread sleeps until the next time that this can be so; there is none while
-//!   nothing lies idle.
+//! - When it has been idle for too long. A green thread sleeps until the next time that this can be so; there is none
+//!   while nothing lies idle.
 //! - When one that was idle turns out to be broken as it is needed; then a new one is made.
 
 mod connector;
@@ -171,8 +171,8 @@ impl<C: Connector> ConnectionPool<C> {
         Builder::new(max).build(connector)
     }
 
-    /// Returns a connection: the one that was used last, or else a new one. Waits if there are as many as there may be. A
-    /// kill point.
+    /// Returns a connection: the one that was used last, or else a new one. Waits if there are as many as there may be.
+    /// A kill point.
     ///
     /// # Errors
     ///
@@ -181,8 +181,8 @@ impl<C: Connector> ConnectionPool<C> {
         self.check(self.pool.get()?)
     }
 
-    /// Returns a connection as [`get`](Self::get) does, but waits for `timeout` at the longest until it may have one. To make
-    /// one may take longer.
+    /// Returns a connection as [`get`](Self::get) does, but waits for `timeout` at the longest until it may have one.
+    /// To make one may take longer.
     ///
     /// # Errors
     ///

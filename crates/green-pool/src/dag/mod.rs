@@ -5,15 +5,15 @@
 //!
 //! # Failures
 //!
-//! A task may return an error, panic, or be killed. Whoever asks for its result gets a [`PropagateError`] with its key. A
-//! task that passes that on by `?` fails with it in its turn, so that [`source`](std::error::Error::source) leads from
-//! the last key along the graph to where it began.
+//! A task may return an error, panic, or be killed. Whoever asks for its result gets a [`PropagateError`] with its key.
+//! A task that passes that on by `?` fails with it in its turn, so that [`source`](std::error::Error::source) leads
+//! from the last key along the graph to where it began.
 //!
 //! # Waiting for what never comes
 //!
-//! A key may be waited for before anybody has spawned or posted it. Cycles, and keys that were forgotten, make their tasks wait for
-//! ever; [`Dag::waiting_for`] tells who waits for what. Once the last handle to the graph is gone, nobody can post
-//! anything any more, and tasks that wait for a key that nobody makes get an error.
+//! A key may be waited for before anybody has spawned or posted it. Cycles, and keys that were forgotten, make their
+//! tasks wait for ever; [`Dag::waiting_for`] tells who waits for what. Once the last handle to the graph is gone,
+//! nobody can post anything any more, and tasks that wait for a key that nobody makes get an error.
 
 mod error;
 mod results;
@@ -92,8 +92,8 @@ where
     ///
     /// # Errors
     ///
-    /// [`SpawnError::Collision`] if there is such a task, or a value, already; [`SpawnError::Thread`] if no green thread
-    /// could be started.
+    /// [`SpawnError::Collision`] if there is such a task, or a value, already; [`SpawnError::Thread`] if no green
+    /// thread could be started.
     pub fn spawn<D, F>(&self, key: K, deps: D, f: F) -> Result<(), SpawnError<K>>
     where
         D: IntoIterator<Item = K>,
@@ -134,8 +134,8 @@ where
         Ok(())
     }
 
-    /// Sets the value of a key that nobody has made yet. A task may post its own value before it ends; what it returns does not
-    /// count then.
+    /// Sets the value of a key that nobody has made yet. A task may post its own value before it ends; what it returns
+    /// does not count then.
     ///
     /// # Errors
     ///
@@ -237,8 +237,8 @@ where
         self.waiting_for_all().len()
     }
 
-    /// Returns what the task of `key` depends on and is not known yet; nothing if it has ended, or has all. `None` if nobody
-    /// has spawned or posted the key.
+    /// Returns what the task of `key` depends on and is not known yet; nothing if it has ended, or has all. `None` if
+    /// nobody has spawned or posted the key.
     pub fn waiting_for(&self, key: &K) -> Option<HashSet<K>> {
         self.graph().waiting_for(key)
     }

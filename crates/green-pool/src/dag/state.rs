@@ -1,8 +1,8 @@
 //! The state of a graph, under one lock.
 //!
 //! Whoever waits has a channel. For each key that is not known yet the graph keeps a sender of it; when the key becomes
-//! known, the outcome is sent and the senders dropped. So each outcome reaches each of those who wait for it once, and a
-//! channel whose senders are all gone tells that nothing more can come.
+//! known, the outcome is sent and the senders dropped. So each outcome reaches each of those who wait for it once, and
+//! a channel whose senders are all gone tells that nothing more can come.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

@@ -1,14 +1,14 @@
 //! Pools of things that are dear or of which there are only so many: buffers, connections, licences.
 //!
-//! Follows eventlet's `pools`. Whoever needs one takes it with [`Pool::get`], waiting until one is free, and gives it back by dropping
-//! the [`Guard`]. Those who wait are served in the order in which they came.
+//! Follows eventlet's `pools`. Whoever needs one takes it with [`Pool::get`], waiting until one is free, and gives it
+//! back by dropping the [`Guard`]. Those who wait are served in the order in which they came.
 //!
 //! # How many there are
 //!
-//! A permit stands for the right to have an item. There are as many as the pool's maximum, so whoever has a permit finds
-//! an item that is free, or may make one. What goes wrong with making one (an error, a panic, a kill in
-//! the middle) gives the permit back, and the next in line tries for itself. When the maximum is lowered, permits that are in use are owed:
-//! as they come back, they are taken out of the world with their items.
+//! A permit stands for the right to have an item. There are as many as the pool's maximum, so whoever has a permit
+//! finds an item that is free, or may make one. What goes wrong with making one (an error, a panic, a kill in the
+//! middle) gives the permit back, and the next in line tries for itself. When the maximum is lowered, permits that are
+//! in use are owed: as they come back, they are taken out of the world with their items.
 
 mod builder;
 mod error;
@@ -35,8 +35,8 @@ use guard::Slot;
 
 /// A pool of items that are made as they are needed, up to a maximum, and used again.
 ///
-/// A clone is a handle to the same pool. An item that was in the hands of a thread which panicked, or was killed, comes back as any
-/// other; [`Guard::take`] is for those that are not to be used again.
+/// A clone is a handle to the same pool. An item that was in the hands of a thread which panicked, or was killed, comes
+/// back as any other; [`Guard::take`] is for those that are not to be used again.
 ///
 /// # Examples
 ///
@@ -92,7 +92,8 @@ impl<T> State<T> {
 }
 
 impl<T> Pool<T> {
-    /// Creates a pool of up to `max` items that `create` makes and that are used in turn. None is made before it is needed.
+    /// Creates a pool of up to `max` items that `create` makes and that are used in turn. None is made before it is
+    /// needed.
     ///
     /// `create` may park. For one that may fail, and for other choices, there is [`Builder`].
     pub fn new(max: usize, create: impl Fn() -> T + Send + Sync + 'static) -> Pool<T> {
@@ -136,7 +137,8 @@ impl<T, E> Pool<T, E> {
         self.get_until(clock::after(timeout))
     }
 
-    /// Returns an item if one is free, or may be made, and nobody waits for it. Does not wait for others, but it makes one.
+    /// Returns an item if one is free, or may be made, and nobody waits for it. Does not wait for others, but it makes
+    /// one.
     ///
     /// # Errors
     ///
@@ -218,8 +220,8 @@ impl<T, E> Pool<T, E> {
         self.shared.state.lock().max
     }
 
-    /// Returns how many items could be taken without waiting: those that are free, and those that may still be made. It is less than zero by
-    /// the number of those in use beyond a maximum that was lowered.
+    /// Returns how many items could be taken without waiting: those that are free, and those that may still be made. It
+    /// is less than zero by the number of those in use beyond a maximum that was lowered.
     pub fn free(&self) -> isize {
         let state = self.shared.state.lock();
         // Both count things in memory, but for a maximum that was chosen beyond all reason.

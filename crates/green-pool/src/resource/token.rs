@@ -9,7 +9,8 @@ pub struct Token;
 
 /// A pool of [`Token`]s: lets in so many at a time.
 ///
-/// Follows eventlet's `TokenPool`. It is a semaphore that can be resized, and whose permits can be sent to other threads.
+/// Follows eventlet's `TokenPool`. It is a semaphore that can be resized, and whose permits can be sent to other
+/// threads.
 ///
 /// # Examples
 ///

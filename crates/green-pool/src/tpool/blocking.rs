@@ -21,19 +21,19 @@ use super::pool::Core;
 ///
 /// # Kills and timeouts
 ///
-/// A caller that is killed, or whose time is up, while it waits for its turn has done nothing. If its call has begun, it goes on,
-/// and the object is free for the next only after that.
+/// A caller that is killed, or whose time is up, while it waits for its turn has done nothing. If its call has begun,
+/// it goes on, and the object is free for the next only after that.
 ///
 /// # Poisoning
 ///
 /// A call that panics leaves the object in a state that nobody knows, so it is *poisoned*, as a
-/// [`Mutex`](std::sync::Mutex) is: further calls panic, until [`clear_poison`](Self::clear_poison). The panic itself comes
-/// back to the caller, unless that is gone.
+/// [`Mutex`](std::sync::Mutex) is: further calls panic, until [`clear_poison`](Self::clear_poison). The panic itself
+/// comes back to the caller, unless that is gone.
 ///
 /// # Drop
 ///
-/// The object is dropped on an OS thread of the pool, since to close a connection may block; the drop waits for it. If a call that
-/// was abandoned still has the object, it is dropped after that, and nobody waits.
+/// The object is dropped on an OS thread of the pool, since to close a connection may block; the drop waits for it. If
+/// a call that was abandoned still has the object, it is dropped after that, and nobody waits.
 ///
 /// # Examples
 ///
@@ -98,8 +98,8 @@ impl<T: Send + 'static> Blocking<T> {
     ///
     /// # Panics
     ///
-    /// Panics with the payload of `f`'s panic; if the object is poisoned; and if `f` calls this for the same object, which
-    /// would wait for itself.
+    /// Panics with the payload of `f`'s panic; if the object is poisoned; and if `f` calls this for the same object,
+    /// which would wait for itself.
     pub fn with<F, R>(&self, f: F) -> R
     where
         F: FnOnce(&mut T) -> R + Send + 'static,

@@ -1,7 +1,8 @@
 //! Calls that block, on OS threads of a pool: C libraries, drivers, computations.
 //!
-//! Follows eventlet's `tpool`. A call that knows nothing of green threads holds up the hub of the green thread that makes
-//! it, and with it all its neighbours. [`execute`] makes the call on an OS thread of a pool while the caller parks;
+//! Follows eventlet's `tpool`. A call that knows nothing of green threads holds up the hub of the green thread that
+//! makes it, and with it all its neighbours. [`execute`] makes the call on an OS thread of a pool while the caller
+//! parks;
 //! [`spawn`] does not wait; [`Blocking`] keeps an object, the connection of a driver say, all of whose methods block.
 //!
 //! ```
@@ -18,17 +19,17 @@
 //! # What is given up
 //!
 //! A caller that is killed or whose time is up *abandons* its job and is gone at once. The job is done all the same, at
-//! its turn, because what it does cannot be undone half-way; its result is dropped on the pool's thread. So closures and
-//! results are `Send` and `'static`. That is the difference from [`green_core::blocking::unblock`], under which files
-//! are read: there the caller is shielded until the call has come back, so that no result is lost.
+//! its turn, because what it does cannot be undone half-way; its result is dropped on the pool's thread. So closures
+//! and results are `Send` and `'static`. That is the difference from [`green_core::blocking::unblock`], under which
+//! files are read: there the caller is shielded until the call has come back, so that no result is lost.
 //!
 //! # The threads
 //!
-//! There are none at first. Jobs start them, up to the pool's size; further jobs wait in order. One that has had nothing
-//! to do for ten seconds leaves. The pool of the free functions has `GREEN_TPOOL_SIZE` threads at most, 20 by default.
-//! With a size of 0 each job is run in place, which blocks its hub: for looking for the culprit of a crash, say. On a
-//! thread of a pool jobs are run in place as well, so a job may call `execute` and never waits for its own thread. So
-//! does what finds that no OS thread can be started, if the pool has none.
+//! There are none at first. Jobs start them, up to the pool's size; further jobs wait in order. One that has had
+//! nothing to do for ten seconds leaves. The pool of the free functions has `GREEN_TPOOL_SIZE` threads at most, 20 by
+//! default. With a size of 0 each job is run in place, which blocks its hub: for looking for the culprit of a crash,
+//! say. On a thread of a pool jobs are run in place as well, so a job may call `execute` and never waits for its own
+//! thread. So does what finds that no OS thread can be started, if the pool has none.
 //!
 //! A job may use whatever green threads use: on the pool's thread it is a plain OS thread's root.
 

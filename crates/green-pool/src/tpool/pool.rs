@@ -82,8 +82,8 @@ impl Core {
 /// A pool of OS threads beside the one of the free functions: for calls that should not wait behind others, or that a
 /// library allows only so many of at once.
 ///
-/// When it and the [`Blocking`](super::Blocking) objects behind it are gone, its threads leave, once they have done what was
-/// submitted.
+/// When it and the [`Blocking`](super::Blocking) objects behind it are gone, its threads leave, once they have done
+/// what was submitted.
 ///
 /// # Examples
 ///
@@ -155,9 +155,9 @@ impl Pool {
         self.core.queued()
     }
 
-    /// Ends the OS threads of this pool, and waits until they have left: they finish what has been submitted, and whoever
-    /// waits for a result gets it. Jobs that come later start new threads. A kill point; from a thread of a pool it does not wait, lest
-    /// it wait for itself.
+    /// Ends the OS threads of this pool, and waits until they have left: they finish what has been submitted, and
+    /// whoever waits for a result gets it. Jobs that come later start new threads. A kill point; from a thread of a
+    /// pool it does not wait, lest it wait for itself.
     ///
     /// Follows eventlet's `tpool.killall`.
     pub fn shutdown(&self) {
