@@ -118,6 +118,8 @@ mod book {
         mod files {}
         #[doc = include_str!("../../docs/src/guide/processes.md")]
         mod processes {}
+        #[doc = include_str!("../../docs/src/guide/resources.md")]
+        mod resources {}
         #[doc = include_str!("../../docs/src/guide/panics-and-kills.md")]
         mod panics_and_kills {}
         #[doc = include_str!("../../docs/src/guide/greenlets.md")]

@@ -1,5 +1,6 @@
 //! The rows of the table, and what must hold in each.
 
+mod pool;
 mod sync;
 mod system;
 
@@ -9,7 +10,7 @@ use super::row::Target::{AtLeastTimes, AtMost, Times, TimesBetter, TimesGo, Time
 use super::row::{Row, Runtime};
 
 /// The groups, each of which can be run alone.
-pub(super) const GROUPS: [&str; 15] = [
+pub(super) const GROUPS: [&str; 16] = [
     "spawn",
     "yield",
     "wake",
@@ -23,6 +24,7 @@ pub(super) const GROUPS: [&str; 15] = [
     "accept",
     "fs",
     "outside",
+    "pool",
     "stall",
     "idle",
 ];
@@ -42,6 +44,7 @@ pub(super) fn all() -> Vec<Row> {
     rows.extend(echo());
     rows.extend(system::rows());
     rows.extend(connections());
+    rows.extend(pool::rows());
     rows.extend(stall());
     rows.push(
         Row::alone("idle", "a program with nothing to do", "idle", "ms=1000 workers=2")
