@@ -41,6 +41,12 @@
 //! A green thread that will never run again (I15) stays counted: from then on one permit is kept for it, as if it had
 //! taken it before.
 //!
+//! # Fewer permits than are out
+//!
+//! Permits can be taken out of the world while others hold them: what is not free goes to `debt`, and a release pays
+//! that off first. While there is a debt, `CONTENDED` stays set and nothing is free, so every release comes by and none
+//! of them lets anybody in.
+//!
 //! Permits for several at once are not offered: the queue's nodes carry no weights, and without them a big request
 //! either starves or loses its place.
 
@@ -107,6 +113,8 @@ pub struct Permits {
     state: AtomicUsize,
     /// Changed under `line` alone.
     waiting: AtomicUsize,
+    /// Permits that are to go out of the world when they come back; changed under `line` alone.
+    debt: AtomicUsize,
     line: Mutex<()>,
     queue: WaitQueue,
     /// Those who were woken from `queue` for nothing.
@@ -129,6 +137,7 @@ impl Permits {
         Self {
             state: AtomicUsize::new(permits * ONE),
             waiting: AtomicUsize::new(0),
+            debt: AtomicUsize::new(0),
             line: Mutex::new(()),
             queue: WaitQueue::new(),
             ahead: WaitQueue::new(),
@@ -141,6 +150,7 @@ impl Permits {
         Self {
             state: AtomicUsize::new(permits * ONE),
             waiting: AtomicUsize::new(0),
+            debt: AtomicUsize::new(0),
             line: Mutex::new(()),
             queue: WaitQueue::new(),
             ahead: WaitQueue::new(),
@@ -315,12 +325,16 @@ impl Permits {
     }
 
     #[cold]
-    fn release_contended(&self, count: usize, fits: impl FnOnce(usize) -> bool) -> bool {
+    fn release_contended(&self, mut count: usize, fits: impl FnOnce(usize) -> bool) -> bool {
         {
             let _line = self.line.lock();
             if !fits(self.freeze()) {
                 return false;
             }
+            let debt = self.debt.load(Ordering::Relaxed);
+            let paid = count.min(debt);
+            self.debt.store(debt - paid, Ordering::Relaxed);
+            count -= paid;
             self.state.fetch_add(count * ONE, Ordering::Release);
             if count > 0 && self.waiting.load(Ordering::Relaxed) == 0 && self.queue.is_empty() {
                 self.state.fetch_and(!CONTENDED, Ordering::Relaxed);
@@ -343,6 +357,14 @@ impl Permits {
         let taken = count.min(free.saturating_sub(self.waiting.load(Ordering::Relaxed)));
         self.state.fetch_sub(taken * ONE, Ordering::Acquire);
         taken
+    }
+
+    /// Takes `count` permits out of the world, also from those who wait: what is not free, when it is given back.
+    pub fn reduce(&self, count: usize) {
+        let _line = self.line.lock();
+        let taken = count.min(self.freeze() / ONE);
+        self.state.fetch_sub(taken * ONE, Ordering::Acquire);
+        self.debt.store(self.debt.load(Ordering::Relaxed) + count - taken, Ordering::Relaxed);
     }
 
     /// Closes: everybody who waits, and everybody who comes later, gets [`AcquireError::Closed`].
@@ -371,6 +393,15 @@ impl Permits {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Returns the free permits, whether or not somebody has been woken for them, less those that
+    /// [`reduce`](Self::reduce) is still to take.
+    #[must_use]
+    pub fn free(&self) -> isize {
+        let _line = self.line.lock();
+        let free = self.state.load(Ordering::Relaxed) / ONE;
+        free.cast_signed() - self.debt.load(Ordering::Relaxed).cast_signed()
     }
 
     /// Returns the free permits less those who wait for one.
@@ -476,6 +507,32 @@ mod loom_tests {
             select.join().unwrap();
             waiter.join().unwrap();
             assert_eq!(permits.balance(), 0);
+        });
+    }
+
+    /// However a reduction meets releases and somebody who waits: one permit goes, and the other lets them in.
+    #[test]
+    fn loom_a_reduction_takes_exactly_its_number() {
+        loom::model(|| {
+            // Both of two are held, by this thread and the holder.
+            let permits = Arc::new(Permits::new(0));
+            let inside = Arc::new(AtomicUsize::new(2));
+            let (waiter, count) = (permits.clone(), inside.clone());
+            let waiter = loom::thread::spawn(move || {
+                waiter.acquire().unwrap();
+                assert!(count.fetch_add(1, Ordering::Relaxed) < 2);
+            });
+            let (last, count) = (permits.clone(), inside.clone());
+            let holder = loom::thread::spawn(move || {
+                count.fetch_sub(1, Ordering::Relaxed);
+                last.release(1);
+            });
+            permits.reduce(1);
+            inside.fetch_sub(1, Ordering::Relaxed);
+            permits.release(1);
+            holder.join().unwrap();
+            waiter.join().unwrap();
+            assert_eq!((permits.free(), permits.waiting(), permits.balance()), (0, 0, 0));
         });
     }
 
