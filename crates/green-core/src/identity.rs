@@ -150,13 +150,6 @@ impl Identity {
         self.name.as_deref()
     }
 
-    /// Makes the green thread one of a group, and of no other. The number is the caller's choice: a pool's, say, which has
-    /// to know its own.
-    pub fn join_group(&self, group: NonZeroU64) {
-        // Relaxed: only the green thread itself asks.
-        self.group.store(group.get(), Ordering::Relaxed);
-    }
-
     /// Makes the token available, waking the green thread if it waits in [`park_current`].
     pub fn unpark(&self) {
         if self.token.swap(NOTIFIED, Ordering::AcqRel) == PARKED
@@ -176,18 +169,11 @@ impl Identity {
     }
 
     /// Asks for the end of the green thread; a no-op once it has ended.
-    ///
-    /// # Errors
-    ///
-    /// [`KillError::PanicAbort`](kill::KillError::PanicAbort) where nothing can be unwound.
-    pub fn kill(&self) -> Result<(), kill::KillError> {
+    pub(crate) fn kill(&self) -> Result<(), kill::KillError> {
         kill::check_unwinding()?;
         self.kill_requested.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if let Some(unparker) = self.started.get() {
-            unparker.kill();
-        }
-        Ok(())
+        self.started.get().map_or(Ok(()), Unparker::kill)
     }
 
     /// Begins a wait for the token; returns false if it was there, and is taken now.
@@ -234,6 +220,13 @@ pub fn current_id() -> NonZeroU64 {
 /// Returns the number of the group that the running green thread belongs to, if it does to one.
 pub fn current_group() -> Option<NonZeroU64> {
     NonZeroU64::new(current::hub().with_identity(|identity| identity.group.load(Ordering::Relaxed)))
+}
+
+/// Makes the running green thread one of a group, and of no other. The number is the caller's choice: a pool's, say,
+/// which has to know its own.
+pub fn join_group(group: NonZeroU64) {
+    // Relaxed: only the green thread itself asks.
+    current::hub().with_identity(|identity| identity.group.store(group.get(), Ordering::Relaxed));
 }
 
 /// Waits for the running green thread's token and consumes it; ends without it when `deadline` passes. A kill point.

@@ -162,10 +162,12 @@ impl Permits {
     /// # Errors
     ///
     /// [`AcquireError::NoPermits`] or [`AcquireError::Closed`].
+    #[inline]
     pub fn try_acquire(&self) -> Result<(), AcquireError> {
-        if self.take_uncontended() {
-            return Ok(());
-        }
+        if self.take_uncontended() { Ok(()) } else { self.try_acquire_contended() }
+    }
+
+    fn try_acquire_contended(&self) -> Result<(), AcquireError> {
         let state = self.state.load(Ordering::Relaxed);
         if state < ONE && state & CLOSED == 0 {
             return Err(AcquireError::NoPermits);
@@ -212,6 +214,7 @@ impl Permits {
         }
     }
 
+    #[inline]
     fn take_uncontended(&self) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         while state & (CONTENDED | CLOSED) == 0 && state >= ONE {
@@ -303,11 +306,13 @@ impl Permits {
     /// # Panics
     ///
     /// If there would be more than [`MAX`](Self::MAX).
+    #[inline]
     pub fn release(&self, count: usize) {
         assert!(self.release_within(count, Self::MAX), "more permits than a semaphore can count");
     }
 
     /// Gives `count` permits back unless more than `limit` would be free then; returns whether it did.
+    #[inline]
     pub fn release_within(&self, count: usize, limit: usize) -> bool {
         let sum = |state: usize| (state / ONE).checked_add(count).filter(|&sum| sum <= limit.min(Self::MAX));
         let mut state = self.state.load(Ordering::Relaxed);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use green_core::permits::Permits;
+use green_core::spawn::{self, Options};
 use green_core::{clock, kill};
-use green_thread::{Builder, KillError, Result};
+use green_thread::{Builder, Result};
 use thiserror::Error;
 
 use crate::slots::{Admission, Slot, Slots};
@@ -31,9 +32,9 @@ use crate::{Imap, ImapUnordered, JobHandle, LocalJobHandle};
 /// A job belongs to the pool whose `spawn` started it. The green threads that it starts by other means, and other pools,
 /// are strangers to the pool.
 ///
-/// Follows eventlet's `GreenPool`, with what gevent's `Pool` and `Group` have beyond it. Different are: a panic of a job
-/// that runs in its spawner is kept in the handle; [`imap`](GreenPool::imap) uses the pool itself, and not a second one
-/// of the same size.
+/// Follows eventlet's `GreenPool`, with what gevent's `Pool` has beyond it. Different are: a panic of a job that runs in its
+/// spawner is kept in the handle; [`imap`](GreenPool::imap) uses the pool itself, and not a second one of the same size.
+/// A [`Group`](crate::Group) can be killed as well.
 ///
 /// # Examples
 ///
@@ -76,25 +77,17 @@ impl GreenPool {
         GreenPool { slots: Slots::new(size) }
     }
 
-    /// Creates a pool in which spawning never waits: a group of jobs that can be waited for, and killed, together.
-    ///
-    /// Follows gevent's `Group`.
+    /// Creates a pool in which spawning never waits.
     ///
     /// # Examples
     ///
     /// ```
     /// use green_pool::GreenPool;
-    /// use green_thread as thread;
     ///
-    /// let group = GreenPool::unlimited();
-    /// for _ in 0..1000 {
-    ///     group.spawn_n(thread::park);
-    /// }
-    /// assert_eq!(group.running(), 1000);
-    /// group.kill()?;
-    /// group.wait_all().expect("this is not one of the group");
-    /// assert_eq!(group.running(), 0);
-    /// # Ok::<(), thread::KillError>(())
+    /// let pool = GreenPool::unlimited();
+    /// (0..1000).for_each(|_| pool.spawn_n(green_thread::yield_now));
+    /// pool.wait_all()?;
+    /// # Ok::<(), green_pool::WaitAllError>(())
     /// ```
     #[must_use]
     pub fn unlimited() -> GreenPool {
@@ -163,6 +156,25 @@ impl GreenPool {
         }
     }
 
+    /// Starts a job as [`spawn`](GreenPool::spawn) does, with `companion`, which is dropped after the slot was given back.
+    pub(crate) fn spawn_beside<C, F, T>(&self, companion: C, f: F) -> JobHandle<T>
+    where
+        C: Companion,
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.slots.enter() {
+            Admission::Slot(slot) => {
+                let job = Job { f, slot, companion };
+                Builder::new().spawn(move || job.run()).map(JobHandle::spawned).expect(NO_THREAD)
+            }
+            Admission::Inline => {
+                let _until_it_has_ended = companion;
+                JobHandle::done(run_inline(f))
+            }
+        }
+    }
+
     /// Starts a job on this OS thread, so that nothing has to be `Send`; otherwise as [`spawn`](GreenPool::spawn).
     ///
     /// The slots are those of the whole pool.
@@ -193,13 +205,13 @@ impl GreenPool {
         F: FnOnce() -> T + 'static,
         T: 'static,
     {
-        let mut slot = match self.slots.enter() {
+        let slot = match self.slots.enter() {
             Admission::Slot(slot) => slot,
             Admission::Inline => return LocalJobHandle::done(run_inline(f)),
         };
-        let reservation = slot.reserve();
+        let slots = Arc::clone(&self.slots);
         let job = green_thread::spawn_local(move || {
-            reservation.start();
+            slots.adopt_caller();
             f()
         });
         // Not in the job: if this OS thread ends before the job does, the job's stack is never unwound.
@@ -219,7 +231,13 @@ impl GreenPool {
     where
         F: FnOnce() + Send + 'static,
     {
-        drop(self.spawn(f));
+        match self.slots.enter() {
+            Admission::Slot(slot) => {
+                let job = Job { f, slot, companion: () };
+                drop(spawn::spawn(Options::default(), move || job.run()).expect(NO_THREAD));
+            }
+            Admission::Inline => drop(run_inline(f)),
+        }
     }
 
     /// Starts a job if a slot is free that nobody waits for. Never waits, and never runs `f` within the call.
@@ -345,25 +363,13 @@ impl GreenPool {
     }
 
     fn wait_all_until(&self, deadline: Option<Instant>) -> std::result::Result<(), WaitAllError> {
-        if self.slots.is_empty() {
+        if self.slots.occupancy.count() == 0 {
             return Ok(());
         }
         if self.slots.has_caller() {
             return Err(WaitAllError::Member);
         }
-        if self.slots.wait_empty(deadline) { Ok(()) } else { Err(WaitAllError::TimedOut) }
-    }
-
-    /// Kills all jobs that have a slot by now, as [`JobHandle::kill`] does, except the caller if it is one of them.
-    ///
-    /// It does not wait: call [`wait_all`](GreenPool::wait_all) next. Those that have not started never will. Whoever
-    /// waits for a slot gets one, and that job runs.
-    ///
-    /// # Errors
-    ///
-    /// If the program is built with `panic = "abort"`.
-    pub fn kill(&self) -> std::result::Result<(), KillError> {
-        self.slots.kill()
+        if self.slots.occupancy.wait_empty(deadline) { Ok(()) } else { Err(WaitAllError::TimedOut) }
     }
 
     /// Changes the number of slots.
@@ -442,24 +448,37 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let job = Job { f, slot };
+    let job = Job { f, slot, companion: () };
     builder.spawn(move || job.run()).map(JobHandle::spawned)
 }
 
-/// A job with its slot. What the job has captured goes first when both are dropped.
-struct Job<F> {
-    f: F,
-    slot: Slot,
+/// What goes with a job and is dropped last of all.
+pub(crate) trait Companion: Send + 'static {
+    /// Called at the job's start, by its green thread.
+    fn start(&mut self);
 }
 
-impl<F> Job<F> {
+impl Companion for () {
+    fn start(&mut self) {}
+}
+
+/// A job with its slot. When they are dropped, what the job has captured goes first, and the companion last.
+struct Job<F, C> {
+    f: F,
+    slot: Slot,
+    companion: C,
+}
+
+impl<F, C: Companion> Job<F, C> {
     fn run<T>(self) -> T
     where
         F: FnOnce() -> T,
     {
-        let mut slot = self.slot;
+        let mut companion = self.companion;
+        let slot = self.slot;
         let f = self.f;
-        slot.start();
+        slot.slots().adopt_caller();
+        companion.start();
         f()
     }
 }
