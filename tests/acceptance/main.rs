@@ -1,5 +1,13 @@
 //! The small programs that the idea comes from, as FEATURES §4 numbers them.
 
+#[path = "../../crates/green/examples/l3agent/agent.rs"]
+mod agent;
+#[path = "../../crates/green/examples/dispatcher/dispatcher.rs"]
+mod dispatcher;
+#[path = "../../crates/green/examples/l3agent/exclusive.rs"]
+mod exclusive;
+mod pools;
+
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};
 use std::rc::Rc;
