@@ -173,7 +173,10 @@ impl Identity {
         kill::check_unwinding()?;
         self.kill_requested.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        self.started.get().map_or(Ok(()), Unparker::kill)
+        if let Some(unparker) = self.started.get() {
+            unparker.kill();
+        }
+        Ok(())
     }
 
     /// Begins a wait for the token; returns false if it was there, and is taken now.

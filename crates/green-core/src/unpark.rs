@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::current;
 use crate::hub::Hub;
 use crate::hub::shared::Message;
-use crate::kill::{KillError, check_unwinding};
 use crate::record::Record;
 use crate::wait_queue::Node;
 
@@ -70,21 +69,14 @@ impl Unparker {
         }
     }
 
-    /// Asks for the green thread's end: it unwinds from the park that it is in, or from the next one. Does nothing once it
-    /// has ended.
-    ///
-    /// # Errors
-    ///
-    /// [`KillError::PanicAbort`] where nothing can be unwound.
-    pub fn kill(self) -> Result<(), KillError> {
-        check_unwinding()?;
+    /// Asks for the green thread's end; see `kill`.
+    pub(crate) fn kill(self) {
         match current::existing() {
             Some(hub) if hub.owns(self.record) => hub.kill_local(self),
             _ => {
                 self.record.shared().send(Message::Kill(self));
             }
         }
-        Ok(())
     }
 
     /// Returns the record if it still belongs to the green thread that this was made for. Only its owner hub asks.
@@ -111,15 +103,6 @@ impl Unparker {
         self.generation
     }
 }
-
-/// Equal if they are of the same green thread.
-impl PartialEq for Unparker {
-    fn eq(&self, other: &Self) -> bool {
-        ptr::eq(self.record, other.record) && self.generation == other.generation
-    }
-}
-
-impl Eq for Unparker {}
 
 /// A place for the unparker of a green thread that may not have started yet: set once, read from anywhere.
 ///

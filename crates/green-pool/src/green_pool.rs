@@ -33,8 +33,8 @@ use crate::{Imap, ImapUnordered, JobHandle, LocalJobHandle};
 /// are strangers to the pool.
 ///
 /// Follows eventlet's `GreenPool`, with what gevent's `Pool` has beyond it. Different are: a panic of a job that runs in its
-/// spawner is kept in the handle; [`imap`](GreenPool::imap) uses the pool itself, and not a second one of the same size.
-/// A [`Group`](crate::Group) can be killed as well.
+/// spawner is kept in the handle; [`imap`](GreenPool::imap) uses the pool itself, and not a second one of the same size; a pool
+/// does not know its jobs, which are killed by their handles.
 ///
 /// # Examples
 ///
@@ -156,25 +156,6 @@ impl GreenPool {
         }
     }
 
-    /// Starts a job as [`spawn`](GreenPool::spawn) does, with `companion`, which is dropped after the slot was given back.
-    pub(crate) fn spawn_beside<C, F, T>(&self, companion: C, f: F) -> JobHandle<T>
-    where
-        C: Companion,
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        match self.slots.enter() {
-            Admission::Slot(slot) => {
-                let job = Job { f, slot, companion };
-                Builder::new().spawn(move || job.run()).map(JobHandle::spawned).expect(NO_THREAD)
-            }
-            Admission::Inline => {
-                let _until_it_has_ended = companion;
-                JobHandle::done(run_inline(f))
-            }
-        }
-    }
-
     /// Starts a job on this OS thread, so that nothing has to be `Send`; otherwise as [`spawn`](GreenPool::spawn).
     ///
     /// The slots are those of the whole pool.
@@ -233,7 +214,7 @@ impl GreenPool {
     {
         match self.slots.enter() {
             Admission::Slot(slot) => {
-                let job = Job { f, slot, companion: () };
+                let job = Job { f, slot };
                 drop(spawn::spawn(Options::default(), move || job.run()).expect(NO_THREAD));
             }
             Admission::Inline => drop(run_inline(f)),
@@ -363,13 +344,13 @@ impl GreenPool {
     }
 
     fn wait_all_until(&self, deadline: Option<Instant>) -> std::result::Result<(), WaitAllError> {
-        if self.slots.occupancy.count() == 0 {
+        if self.slots.is_empty() {
             return Ok(());
         }
         if self.slots.has_caller() {
             return Err(WaitAllError::Member);
         }
-        if self.slots.occupancy.wait_empty(deadline) { Ok(()) } else { Err(WaitAllError::TimedOut) }
+        if self.slots.wait_empty(deadline) { Ok(()) } else { Err(WaitAllError::TimedOut) }
     }
 
     /// Changes the number of slots.
@@ -448,37 +429,24 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let job = Job { f, slot, companion: () };
+    let job = Job { f, slot };
     builder.spawn(move || job.run()).map(JobHandle::spawned)
 }
 
-/// What goes with a job and is dropped last of all.
-pub(crate) trait Companion: Send + 'static {
-    /// Called at the job's start, by its green thread.
-    fn start(&mut self);
-}
-
-impl Companion for () {
-    fn start(&mut self) {}
-}
-
-/// A job with its slot. When they are dropped, what the job has captured goes first, and the companion last.
-struct Job<F, C> {
+/// A job with its slot. When they are dropped, what the job has captured goes first.
+struct Job<F> {
     f: F,
     slot: Slot,
-    companion: C,
 }
 
-impl<F, C: Companion> Job<F, C> {
+impl<F> Job<F> {
     fn run<T>(self) -> T
     where
         F: FnOnce() -> T,
     {
-        let mut companion = self.companion;
         let slot = self.slot;
         let f = self.f;
         slot.slots().adopt_caller();
-        companion.start();
         f()
     }
 }

@@ -4,7 +4,6 @@
 //!
 //! - [`GreenPool`] runs so many jobs at a time: spawning waits for a free slot.
 //! - [`GreenPool::imap`] and [`GreenPool::imap_unordered`] make an iterator of items one of results.
-//! - [`Group`] knows its jobs, and can kill them all.
 //! - [`GreenPile`] collects jobs whose results come out in the order of their spawning.
 
 // Under loom, core is only its protocols, and no model needs a pool.
@@ -13,18 +12,14 @@
 mod feed;
 mod green_pile;
 mod green_pool;
-mod group;
 mod imap;
 mod imap_unordered;
 mod job_handle;
 mod local_job_handle;
-mod members;
-mod occupancy;
 mod slots;
 
 pub use crate::green_pile::GreenPile;
 pub use crate::green_pool::{GreenPool, TrySpawnError, WaitAllError};
-pub use crate::group::Group;
 pub use crate::imap::Imap;
 pub use crate::imap_unordered::ImapUnordered;
 pub use crate::job_handle::JobHandle;

@@ -6,13 +6,14 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
-use green_core::identity;
 use green_core::permits::Permits;
 use green_core::primitive::Mutex;
-
-use crate::occupancy::{Occupancy, Occupied, Stay};
+use green_core::unpark::{Outcome, WaitReason};
+use green_core::wait_queue::WaitQueue;
+use green_core::{identity, kill};
 
 /// What all handles and jobs of a pool share.
 pub(crate) struct Slots {
@@ -21,13 +22,10 @@ pub(crate) struct Slots {
     /// One for each free slot.
     pub(crate) permits: Permits,
     size: Mutex<usize>,
-    pub(crate) occupancy: Occupancy,
-}
-
-impl Occupied for Slots {
-    fn occupancy(&self) -> &Occupancy {
-        &self.occupancy
-    }
+    /// Increments are `Relaxed`; decrements release what was done inside, and the load of zero acquires it.
+    inside: AtomicUsize,
+    /// Where others wait for `inside` to become zero.
+    emptied: WaitQueue,
 }
 
 /// How a job may go on.
@@ -46,7 +44,8 @@ impl Slots {
             number: NonZeroU64::new(number).expect("nobody makes that many pools"),
             permits: Permits::new(size),
             size: Mutex::new(size),
-            occupancy: Occupancy::new(),
+            inside: AtomicUsize::new(0),
+            emptied: WaitQueue::new(),
         })
     }
 
@@ -86,6 +85,24 @@ impl Slots {
         identity::current_group() == Some(self.number)
     }
 
+    /// Returns true if nobody is inside.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inside.load(Ordering::Acquire) == 0
+    }
+
+    /// Waits until nobody is inside; returns false if `deadline` passes first. A kill point if it waits.
+    pub(crate) fn wait_empty(&self, deadline: Option<Instant>) -> bool {
+        while !self.is_empty() {
+            match self.emptied.wait_until(deadline, WaitReason::Jobs, || !self.is_empty()) {
+                // It was empty at that moment, even if it is not any more.
+                Outcome::Unparked => return true,
+                Outcome::TimedOut => return self.is_empty(),
+                Outcome::Interrupted => kill::deliver(),
+            }
+        }
+        true
+    }
+
     pub(crate) fn size(&self) -> usize {
         *self.size.lock()
     }
@@ -114,12 +131,30 @@ impl Slots {
     }
 }
 
+/// A place inside, with or without a slot, until it is dropped.
+struct Stay(Arc<Slots>);
+
+impl Stay {
+    fn new(slots: &Arc<Slots>) -> Stay {
+        slots.inside.fetch_add(1, Ordering::Relaxed);
+        Stay(Arc::clone(slots))
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        if self.0.inside.fetch_sub(1, Ordering::Release) == 1 {
+            self.0.emptied.notify_all();
+        }
+    }
+}
+
 /// The right to run in a pool; dropping it gives it back, however the job ended and whether or not it has started.
-pub(crate) struct Slot(Stay<Slots>);
+pub(crate) struct Slot(Stay);
 
 impl Slot {
     pub(crate) fn slots(&self) -> &Arc<Slots> {
-        self.0.place()
+        &self.0.0
     }
 }
 

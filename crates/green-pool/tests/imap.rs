@@ -356,28 +356,19 @@ fn items_need_not_be_sent_before_they_are_jobs() {
 
 #[test]
 fn a_killed_job_is_an_error_in_its_place() {
+    /// A payload such as a kill's, which only a kill can make.
+    fn killed() -> Box<dyn std::any::Any + Send> {
+        let victim = thread::spawn(thread::park);
+        victim.kill().unwrap();
+        victim.join().unwrap_err()
+    }
     everywhere(|| {
         let pool = GreenPool::new(3);
-        let (send, ids) = std::sync::mpsc::channel();
-        let mut results = pool.imap(0..3, move |n| {
-            if n == 1 {
-                send.send(thread::current()).unwrap();
-                thread::park();
-            }
-            n
-        });
-        assert_eq!(results.next().unwrap().unwrap(), 0);
-        until(|| {
-            ids.try_recv().is_ok_and(|thread| {
-                thread.unpark();
-                true
-            })
-        });
-        assert_eq!(values(results), [1, 2]);
-        // Killed from outside, by its pool's group.
-        let group = green_pool::Group::with_pool(&pool);
-        let job = group.spawn(thread::park);
-        group.kill().unwrap();
-        assert!(job.join().unwrap_err().is::<Killed>());
+        let end = |n: u32| if n == 1 { std::panic::resume_unwind(killed()) } else { n };
+        let results: Vec<_> = pool.imap(0..3, end).collect();
+        assert!(results[1].as_ref().unwrap_err().is::<Killed>());
+        assert_eq!((results[0].as_ref().ok(), results[2].as_ref().ok()), (Some(&0), Some(&2)));
+        assert_eq!(pool.imap_unordered(0..3, end).filter(Result::is_err).count(), 1);
+        assert_idle(&pool);
     });
 }
