@@ -266,9 +266,10 @@ fn a_deadline_during_a_job_within_the_spawner_is_the_spawners() {
         let pool = GreenPool::new(1);
         let same = pool.clone();
         let job = pool.spawn(move || {
+            // What is tested is that the sleeps are cut short.
             let late = timeout(MOMENT, || same.spawn(|| thread::sleep(AGE)).join());
             assert!(matches!(late, Err(TimeoutError::Elapsed)));
-            // One that the job has set for itself is its own affair.
+            // A deadline that the job has set for itself is its own affair. It sleeps past that one.
             same.spawn(|| timeout(MOMENT, || thread::sleep(AGE))).join().unwrap()
         });
         assert_eq!(job.join().unwrap(), Err(TimeoutError::Elapsed));
