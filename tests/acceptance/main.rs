@@ -2,6 +2,13 @@
 
 mod locks;
 mod drivers;
+#[path = "../../crates/green/examples/l3agent/agent.rs"]
+mod agent;
+#[path = "../../crates/green/examples/dispatcher/dispatcher.rs"]
+mod dispatcher;
+#[path = "../../crates/green/examples/l3agent/exclusive.rs"]
+mod exclusive;
+mod pools;
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};

@@ -108,6 +108,8 @@ mod book {
         mod threads {}
         #[doc = include_str!("../../docs/src/guide/synchronisation.md")]
         mod synchronisation {}
+        #[doc = include_str!("../../docs/src/guide/pools.md")]
+        mod pools {}
         #[doc = include_str!("../../docs/src/guide/networking.md")]
         mod networking {}
         #[doc = include_str!("../../docs/src/guide/io.md")]
@@ -134,6 +136,8 @@ mod book {
         mod from_tokio {}
         #[doc = include_str!("../../docs/src/porting/from-may.md")]
         mod from_may {}
+        #[doc = include_str!("../../docs/src/porting/from-eventlet.md")]
+        mod from_eventlet {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]

@@ -63,6 +63,8 @@ pub enum WaitReason {
     Signal,
     /// A tick of an interval.
     Interval,
+    /// The jobs of a pool to end.
+    Jobs,
     /// A wait of the program's own making.
     Other,
 }
