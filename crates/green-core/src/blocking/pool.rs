@@ -80,8 +80,8 @@ impl Pool {
         Pool { name, max: Some(max_threads), shared: Mutex::new(Shared::new()) }
     }
 
-    /// Creates a pool with as many threads as `Config::blocking_threads` allows.
-    pub(crate) const fn configured(name: &'static str) -> Pool {
+    /// Creates a pool with at most as many threads as the setting `GREEN_BLOCKING_THREADS` says.
+    pub const fn configured(name: &'static str) -> Pool {
         Pool { name, max: None, shared: Mutex::new(Shared::new()) }
     }
 
