@@ -3,8 +3,9 @@
 //! | stage        | meaning                                              | next                                               |
 //! |--------------|------------------------------------------------------|----------------------------------------------------|
 //! | `Working`    | the pool has the task                                | `Ready` by the pool's thread                       |
-//! | `Ready`      | the worker has returned; a call is posted to the hub | `Completing`, or `Over` if the hub is gone         |
+//! | `Ready`      | the worker has returned; a call is posted to the hub | `Completing`, or `Dropping` if the hub is gone     |
 //! | `Completing` | the completion runs                                  | `Over`                                             |
+//! | `Dropping`   | the completion will not run; the parts are dropped   | `Over`                                             |
 //! | `Over`       | nothing is left of the task                          | –                                                  |
 //!
 //! The step out of `Ready` is taken under the stage's lock, so one of the hub's call, a [`wait_inline`] and the end of the
@@ -66,6 +67,7 @@ enum Stage<P> {
     Ready(HubHandle, P),
     /// By this green thread.
     Completing(NonZeroU64),
+    Dropping,
     Over,
 }
 
@@ -76,7 +78,7 @@ pub(super) enum Progress {
     Working { here: bool },
     /// The worker has returned; says whether this OS thread is the one that the completion will run on.
     Ready { here: bool },
-    /// The completion runs; says whether it is by the caller.
+    /// The completion runs, or is dropped; says whether it is the caller that runs it.
     Completing { by_caller: bool },
     /// The completion has returned, or never will run.
     Over,
@@ -166,6 +168,7 @@ where
             Stage::Working(hub) => Progress::Working { here: hub.is_current() },
             Stage::Ready(hub, _) => Progress::Ready { here: hub.is_current() },
             Stage::Completing(by) => Progress::Completing { by_caller: *by == identity::current_id() },
+            Stage::Dropping => Progress::Completing { by_caller: false },
             Stage::Over => Progress::Over,
         }
     }
@@ -201,7 +204,7 @@ struct Landing<S, R, E, W, F>(Arc<Flight<S, R, E, W, F>>);
 
 impl<S, R, E, W, F> Drop for Landing<S, R, E, W, F> {
     fn drop(&mut self) {
-        if let Some(parts) = self.0.take(Stage::Over) {
+        if let Some(parts) = self.0.take(Stage::Dropping) {
             let _over = Over(&self.0);
             drop(parts);
             // Whoever waits for it to be ready is not on that hub's OS thread, and is told why it never will be.
