@@ -2,16 +2,17 @@
 //!
 //! # Tasks
 //!
-//! A [`Task`] is a one-shot operation whose result is told by a callback: a *worker* does it on a thread of a bounded
-//! pool, and the *completion* runs on a hub of one's choice. See the module [`task`].
+//! A [`Task`] is a one-shot operation whose end is told to a callback: a *worker* does it on an OS thread of a bounded
+//! pool, and the *completion* runs on a hub of one's choice, which a [`HubHandle`] names.
 //!
 //! # Watches
 //!
 //! [`watch()`](watch::watch) calls a closure whenever a descriptor is in one of the conditions `IN`, `OUT`, `PRI`,
-//! `ERR`, `HUP` and `NVAL`. See the module [`watch`].
+//! `ERR`, `HUP` and `NVAL`.
 
-pub mod task;
+mod task;
 
+// The mechanism is core's; here they stand beside what is made of them.
 pub use green_core::hub::HubHandle;
 pub use green_core::io::watch;
-pub use task::{Failure, Pending, Task};
+pub use task::{Failure, Job, Pending, Task, WaitError};

@@ -11,8 +11,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use green_core::waitable::wait_any;
-use green_task::task::WaitError;
-use green_task::{Failure, HubHandle, Pending, Task};
+use green_task::{Failure, HubHandle, Pending, Task, WaitError};
 use green_thread::yield_now;
 
 /// Adds its name and OS thread to a log when it is dropped.

@@ -51,7 +51,7 @@ where
     /// Starts the task; `completion` runs on `hub`, when the worker has returned.
     ///
     /// If the OS thread of `hub` has ended by then, the task is dropped; see the
-    /// [module](super#what-is-dropped-where).
+    /// [`Task`](Task#what-is-dropped-where).
     ///
     /// # Panics
     ///

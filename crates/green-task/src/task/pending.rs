@@ -71,7 +71,7 @@ impl Pending {
     ///     .on_complete(move |task| count.set(count.get() + task.take_result().unwrap()));
     /// pending.wait_inline()?;
     /// assert_eq!(told.get(), 21);
-    /// # Ok::<(), green_task::task::WaitError>(())
+    /// # Ok::<(), green_task::WaitError>(())
     /// ```
     pub fn wait_inline(&self) -> Result<(), WaitError> {
         loop {
