@@ -226,3 +226,50 @@ fn posters_of_many_os_threads_lose_nothing() {
     park_until(|| seen.lock().unwrap().iter().sum::<usize>() == POSTERS * EACH);
     posters.into_iter().for_each(|poster| poster.join().unwrap());
 }
+
+/// Whatever the moment at which its OS thread ends: a closure runs there, is dropped there, or comes back.
+#[test]
+fn a_post_to_an_ending_hub_has_one_of_three_ends() {
+    const ROUNDS: usize = 50;
+    const POSTERS: usize = 3;
+    const EACH: usize = 20;
+    for round in 0..ROUNDS {
+        let (handles, hubs) = mpsc::channel();
+        let ending = thread::spawn(move || {
+            handles.send(HubHandle::current()).unwrap();
+            (0..round).for_each(|_| yield_now());
+            thread::current().id()
+        });
+        let hub = hubs.recv().unwrap();
+        let (sender, ends) = mpsc::channel();
+        let posters: Vec<_> = (0..POSTERS)
+            .map(|_| {
+                let (hub, sender) = (hub.clone(), sender.clone());
+                thread::spawn(move || {
+                    for _ in 0..EACH {
+                        let tells = Tells("dropped", sender.clone());
+                        let ran = sender.clone();
+                        let posted = hub.post(move || {
+                            ran.send(("ran", thread::current().id())).unwrap();
+                            drop(tells);
+                        });
+                        if let Err(f) = posted {
+                            sender.send(("came back", thread::current().id())).unwrap();
+                            drop(f);
+                        }
+                    }
+                })
+            })
+            .collect();
+        drop((sender, hub));
+        let id = ending.join().unwrap();
+        posters.into_iter().for_each(|poster| poster.join().unwrap());
+        let log: Vec<_> = ends.iter().collect();
+        let count = |name, on_hub| log.iter().filter(|(end, on)| *end == name && (*on == id) == on_hub).count();
+        assert_eq!(count("dropped", true) + count("dropped", false), POSTERS * EACH, "each is dropped in the end");
+        // Those that came back were dropped by their posters, all others by the hub's OS thread.
+        assert_eq!(count("dropped", false), count("came back", false));
+        assert_eq!((count("ran", false), count("came back", true)), (0, 0));
+        assert!(count("ran", true) <= count("dropped", true));
+    }
+}

@@ -552,3 +552,56 @@ fn a_handle_that_is_dropped_changes_nothing() {
     drop(Task::new(()).run(|_: &mut Task<(), ()>| Ok(())).on_complete(move |_| flag.set(true)));
     yield_until(|| ran.get());
 }
+
+/// A34, over and over: hubs that come and go while tasks are on their way to them.
+#[test]
+fn tasks_for_hubs_that_end_are_completed_or_dropped_once() {
+    const ROUNDS: usize = 40;
+    const TASKS: usize = 10;
+    for round in 0..ROUNDS {
+        let (handles, hubs) = mpsc::channel();
+        let ending = thread::spawn(move || {
+            handles.send(HubHandle::current()).unwrap();
+            (0..round).for_each(|_| yield_now());
+        });
+        let hub = hubs.recv().unwrap();
+        let log = Log::default();
+        let pending: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let (task, worker, completion) = traced(&log);
+                task.run(move |task| {
+                    let _worker = &worker;
+                    work(task)
+                })
+                .on_complete_at(&hub, move |_| drop(completion))
+            })
+            .collect();
+        pending.iter().for_each(Pending::wait);
+        ending.join().unwrap();
+        for name in ORDER {
+            assert_eq!(names(&log).iter().filter(|other| **other == name).count(), TASKS, "{name}");
+        }
+    }
+}
+
+/// The OS thread of a completion ends while the completion is parked: it is leaked, and nobody waits for it any more.
+#[test]
+fn who_waits_for_a_completion_that_will_never_run_on_is_told() {
+    let (sender, receiver) = mpsc::channel();
+    let ending = thread::spawn(move || {
+        let parked = Rc::new(Cell::new(false));
+        let flag = Rc::clone(&parked);
+        let pending = Task::new(()).run(|_: &mut Task<(), ()>| Ok(())).on_complete(move |_| {
+            flag.set(true);
+            loop {
+                green_thread::park();
+            }
+        });
+        sender.send(pending).unwrap();
+        yield_until(|| parked.get());
+    });
+    let pending = receiver.recv().unwrap();
+    pending.wait();
+    ending.join().unwrap();
+    assert!(pending.is_over());
+}

@@ -59,9 +59,8 @@ fn main() -> io::Result<()> {
     println!("main thread is {:?}", thread::current().id());
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = listener.local_addr()?;
-    let accepted = green::thread::spawn(move || -> io::Result<Vec<TcpStream>> {
-        listener.incoming().take(1 + MORE).collect()
-    });
+    let accepted =
+        green::thread::spawn(move || -> io::Result<Vec<TcpStream>> { listener.incoming().take(1 + MORE).collect() });
 
     let migration = Rc::new(RefCell::new(Migration::default()));
     let next = Rc::clone(&migration);

@@ -65,7 +65,7 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
-use handle::Calls;
+use handle::Posts;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
@@ -111,7 +111,7 @@ pub(crate) struct Hub {
     /// Green threads of this hub, started or queued to start here, roots aside.
     live: Cell<usize>,
     /// What others post to be run here; see `handle.rs`.
-    calls: Calls,
+    posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
@@ -153,7 +153,7 @@ impl Hub {
             stacks: StackPool::new(),
             records,
             live: Cell::new(0),
-            calls: Calls::default(),
+            posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
             closing: Cell::new(false),
             searcher: Cell::new(false),

@@ -133,9 +133,9 @@ where
     Ok(LocalJoiner::new(join))
 }
 
-/// Starts a green thread for a call that was posted to `hub`, which is this OS thread's. If there is no stack for it, the
+/// Starts a green thread for what was posted to `hub`, which is this OS thread's. If there is no stack for it, the
 /// hub's loop drops `f`.
-pub(crate) fn start_call(hub: &Hub, f: impl FnOnce() + 'static) {
+pub(crate) fn start_posted(hub: &Hub, f: impl FnOnce() + 'static) {
     let packet = Arc::new(Packet::new(new_identity(None), f));
     // SAFETY: nothing is borrowed.
     let (task, join) = unsafe { erase(packet) };

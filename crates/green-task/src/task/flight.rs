@@ -3,29 +3,29 @@
 //! | stage        | meaning                                              | next                                               |
 //! |--------------|------------------------------------------------------|----------------------------------------------------|
 //! | `Working`    | the pool has the task                                | `Ready` by the pool's thread                       |
-//! | `Ready`      | the worker has returned; a call is posted to the hub | `Completing`, or `Dropping` if the hub is gone     |
+//! | `Ready`      | the worker has returned; the hub has been told       | `Completing`, or `Dropping` if the hub is gone     |
 //! | `Completing` | the completion runs                                  | `Over`                                             |
 //! | `Dropping`   | the completion will not run; the parts are dropped   | `Over`                                             |
 //! | `Over`       | nothing is left of the task                          | –                                                  |
 //!
-//! The step out of `Ready` is taken under the stage's lock, so one of the hub's call, a [`wait_inline`] and the end of the
+//! The step out of `Ready` is taken under the stage's lock, so one of the hub's post, a [`wait_inline`] and the end of the
 //! hub gets the parts, and the completion runs at most once. Whoever gets them drops them, without the lock.
 //!
 //! A step is made first, and told to its queue afterwards.
 //!
 //! [`wait_inline`]: super::Pending::wait_inline
 
+use std::mem;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::{fmt, mem};
 
 use green_core::blocking::Pool;
 use green_core::hub::HubHandle;
 use green_core::identity;
 use green_core::wait_queue::WaitQueue;
 
-use super::{Failure, Task};
+use super::{Failure, Task, underway};
 
 /// Where workers run.
 static WORKERS: Pool = Pool::configured("green-task");
@@ -98,8 +98,12 @@ pub(super) trait InFlight: Send + Sync {
     fn progress(&self) -> Progress;
     fn ready(&self) -> &WaitQueue;
     fn over(&self) -> &WaitQueue;
-    /// Runs the completion if it is ready and nobody has begun; returns whether it did.
-    fn complete(&self) -> bool;
+    /// Runs the completion if it is ready and nobody has begun.
+    fn complete(self: Arc<Self>);
+    /// Drops the parts, if they are ready and nobody has begun.
+    fn give_up(&self);
+    /// Says that all is over.
+    fn end(&self);
 }
 
 impl<S, R, E, W, F> Flight<S, R, E, W, F>
@@ -130,9 +134,7 @@ where
         self.ready.notify_all();
         let landing = Landing(self);
         // What comes back is dropped here, and with it the task.
-        drop(hub.post(move || {
-            landing.0.complete();
-        }));
+        drop(hub.post(move || Arc::clone(&landing.0).complete()));
     }
 }
 
@@ -157,11 +159,11 @@ impl<S, R, E, W, F> Flight<S, R, E, W, F> {
 
 impl<S, R, E, W, F> InFlight for Flight<S, R, E, W, F>
 where
-    S: Send,
-    R: Send,
-    E: Send,
-    W: FnMut(&mut Task<S, R, E>) -> Result<R, E> + Send,
-    F: FnOnce(&mut Task<S, R, E>) + Send,
+    S: Send + 'static,
+    R: Send + 'static,
+    E: Send + 'static,
+    W: FnMut(&mut Task<S, R, E>) -> Result<R, E> + Send + 'static,
+    F: FnOnce(&mut Task<S, R, E>) + Send + 'static,
 {
     fn progress(&self) -> Progress {
         match &*self.lock() {
@@ -181,40 +183,52 @@ where
         &self.over
     }
 
-    fn complete(&self) -> bool {
-        let Some(parts) = self.take(Stage::Completing(identity::current_id())) else { return false };
-        let _over = Over(self);
+    fn complete(self: Arc<Self>) {
+        let Some(parts) = self.take(Stage::Completing(identity::current_id())) else { return };
+        let flight: Arc<dyn InFlight> = self;
+        underway::begin(Arc::clone(&flight));
+        let _underway = Underway(flight);
         parts.complete();
-        true
+    }
+
+    fn give_up(&self) {
+        if let Some(parts) = self.take(Stage::Dropping) {
+            let _ending = Ending(self);
+            drop(parts);
+        }
+    }
+
+    fn end(&self) {
+        *self.lock() = Stage::Over;
+        self.ready.notify_all();
+        self.over.notify_all();
     }
 }
 
-/// Ends a flight when the completion does, in whatever way.
-struct Over<'a, S, R, E, W, F>(&'a Flight<S, R, E, W, F>);
+/// Ends a flight when its completion does, in whatever way.
+struct Underway(Arc<dyn InFlight>);
 
-impl<S, R, E, W, F> Drop for Over<'_, S, R, E, W, F> {
+impl Drop for Underway {
     fn drop(&mut self) {
-        *self.0.lock() = Stage::Over;
-        self.0.over.notify_all();
+        underway::end(&self.0);
+        self.0.end();
+    }
+}
+
+/// Ends a flight when its parts were dropped, even if a destructor panicked.
+struct Ending<'a>(&'a dyn InFlight);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
 /// A flight on its way to its hub. If it never gets there, the task is dropped by whoever drops this.
-struct Landing<S, R, E, W, F>(Arc<Flight<S, R, E, W, F>>);
+struct Landing(Arc<dyn InFlight>);
 
-impl<S, R, E, W, F> Drop for Landing<S, R, E, W, F> {
+impl Drop for Landing {
     fn drop(&mut self) {
-        if let Some(parts) = self.0.take(Stage::Dropping) {
-            let _over = Over(&self.0);
-            drop(parts);
-            // Whoever waits for it to be ready is not on that hub's OS thread, and is told why it never will be.
-            self.0.ready.notify_all();
-        }
-    }
-}
-
-impl<S, R, E, W, F> fmt::Debug for Flight<S, R, E, W, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Flight")
+        self.0.give_up();
     }
 }

@@ -5,6 +5,7 @@ mod flight;
 mod job;
 mod kept;
 mod pending;
+mod underway;
 
 use std::fmt;
 use std::io;
@@ -64,7 +65,8 @@ pub use pending::{Pending, WaitError};
 /// If the OS thread of the completion ends first, the completion never runs. A task that is ready by then is dropped by the ending
 /// OS thread; one whose worker is still at work is dropped by the pool's thread when the worker has returned. The
 /// order is the same. A completion that was made by `on_complete`, and need not be `Send`, is dropped by its own OS thread
-/// even then, and therefore first.
+/// even then, and therefore first. A completion that is parked in the middle when its OS thread ends is leaked, as every
+/// green thread is; who waits for it is told that it is over.
 ///
 /// # Panics
 ///

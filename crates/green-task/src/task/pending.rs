@@ -81,9 +81,7 @@ impl Pending {
                 Progress::Completing { by_caller: true } => return Err(WaitError::Itself),
                 Progress::Working { here: false } | Progress::Ready { here: false } => return Err(WaitError::OtherHub),
                 Progress::Working { here: true } => wait_in(self.flight.ready(), || self.flight.progress() == progress),
-                Progress::Ready { here: true } => {
-                    self.flight.complete();
-                }
+                Progress::Ready { here: true } => Arc::clone(&self.flight).complete(),
                 Progress::Completing { by_caller: false } => {
                     wait_in(self.flight.over(), || self.flight.progress() == progress)
                 }

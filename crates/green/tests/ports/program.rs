@@ -18,7 +18,9 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     // `cargo test` builds examples beside tests, but `cargo test --test ports` does not, and what is there may be old.
     if !EXAMPLES.iter().all(|name| is_fresh(&folder, name)) {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "green", "--features", "task"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        build
+            .args(["build", "--quiet", "--package", "green", "--features", "task"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         build.args(EXAMPLES.iter().flat_map(|name| ["--example", name]));
         build.arg("--target-dir").arg(profile.parent().unwrap());
         let profile = profile.file_name().unwrap();
