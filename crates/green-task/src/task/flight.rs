@@ -17,7 +17,6 @@
 
 use std::mem;
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use green_core::blocking::Pool;
@@ -25,42 +24,11 @@ use green_core::hub::HubHandle;
 use green_core::identity;
 use green_core::wait_queue::WaitQueue;
 
-use super::{Failure, Task, underway};
+use super::parts::Steps;
+use super::underway;
 
 /// Where workers run.
 static WORKERS: Pool = Pool::configured("green-task");
-
-/// What the pool has, and then the completion. Dropped in this order.
-struct Parts<S, R, E, W, F> {
-    worker: W,
-    completion: F,
-    task: Task<S, R, E>,
-}
-
-impl<S, R, E, W, F> Parts<S, R, E, W, F>
-where
-    W: FnMut(&mut Task<S, R, E>) -> Result<R, E>,
-    F: FnOnce(&mut Task<S, R, E>),
-{
-    fn work(&mut self) {
-        let (worker, task) = (&mut self.worker, &mut self.task);
-        match catch_unwind(AssertUnwindSafe(|| worker(task))) {
-            Ok(Ok(result)) => task.set_result(result),
-            Ok(Err(error)) => task.set_error(error),
-            Err(payload) => task.fail(Failure::Panicked(payload)),
-        }
-    }
-
-    fn complete(self) {
-        let Self { worker, completion, mut task } = self;
-        // A destructor that panics has been reported; it must not keep the result from whoever waits for it. The
-        // payload's own destructor is not tried.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(worker))) {
-            mem::forget(payload);
-        }
-        completion(&mut task);
-    }
-}
 
 enum Stage<P> {
     Working(HubHandle),
@@ -85,8 +53,8 @@ pub(super) enum Progress {
 }
 
 /// A task between its start and its end.
-pub(super) struct Flight<S, R, E, W, F> {
-    stage: Mutex<Stage<Parts<S, R, E, W, F>>>,
+struct Flight<P> {
+    stage: Mutex<Stage<P>>,
     /// Told when the worker has returned.
     ready: WaitQueue,
     /// Told when all is over.
@@ -106,29 +74,22 @@ pub(super) trait InFlight: Send + Sync {
     fn end(&self);
 }
 
-impl<S, R, E, W, F> Flight<S, R, E, W, F>
-where
-    S: Send + 'static,
-    R: Send + 'static,
-    E: Send + 'static,
-    W: FnMut(&mut Task<S, R, E>) -> Result<R, E> + Send + 'static,
-    F: FnOnce(&mut Task<S, R, E>) + Send + 'static,
-{
-    /// Gives the task to the pool.
-    pub(super) fn start(hub: &HubHandle, worker: W, completion: F, task: Task<S, R, E>) -> Arc<dyn InFlight> {
-        let stage = Mutex::new(Stage::Working(hub.clone()));
-        let flight = Arc::new(Self { stage, ready: WaitQueue::new(), over: WaitQueue::new() });
-        let (mut parts, hub) = (Parts { worker, completion, task }, hub.clone());
-        let arrival = Arc::clone(&flight);
-        WORKERS.detach(move || {
-            parts.work();
-            arrival.arrive(hub, parts);
-        });
-        flight
-    }
+/// Gives a task to the pool; it completes on `hub`.
+pub(super) fn start(hub: &HubHandle, mut parts: impl Steps) -> Arc<dyn InFlight> {
+    let hub = hub.clone();
+    let stage = Mutex::new(Stage::Working(hub.clone()));
+    let flight = Arc::new(Flight { stage, ready: WaitQueue::new(), over: WaitQueue::new() });
+    let arriving = Arc::clone(&flight);
+    WORKERS.detach(move || {
+        parts.work();
+        arriving.arrive(hub, parts);
+    });
+    flight
+}
 
+impl<P: Steps> Flight<P> {
     /// Brings the task to its hub, or drops it if there is none any more.
-    fn arrive(self: Arc<Self>, hub: HubHandle, parts: Parts<S, R, E, W, F>) {
+    fn arrive(self: Arc<Self>, hub: HubHandle, parts: P) {
         let before = mem::replace(&mut *self.lock(), Stage::Ready(hub.clone(), parts));
         drop(before);
         self.ready.notify_all();
@@ -136,16 +97,14 @@ where
         // What comes back is dropped here, and with it the task.
         drop(hub.post(move || Arc::clone(&landing.0).complete()));
     }
-}
 
-impl<S, R, E, W, F> Flight<S, R, E, W, F> {
-    fn lock(&self) -> MutexGuard<'_, Stage<Parts<S, R, E, W, F>>> {
+    fn lock(&self) -> MutexGuard<'_, Stage<P>> {
         // Nothing panics under it.
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the parts, if they are ready, leaving `stage` in their place.
-    fn take(&self, stage: Stage<Parts<S, R, E, W, F>>) -> Option<Parts<S, R, E, W, F>> {
+    fn take(&self, stage: Stage<P>) -> Option<P> {
         let mut present = self.lock();
         match mem::replace(&mut *present, stage) {
             Stage::Ready(_, parts) => Some(parts),
@@ -157,14 +116,7 @@ impl<S, R, E, W, F> Flight<S, R, E, W, F> {
     }
 }
 
-impl<S, R, E, W, F> InFlight for Flight<S, R, E, W, F>
-where
-    S: Send + 'static,
-    R: Send + 'static,
-    E: Send + 'static,
-    W: FnMut(&mut Task<S, R, E>) -> Result<R, E> + Send + 'static,
-    F: FnOnce(&mut Task<S, R, E>) + Send + 'static,
-{
+impl<P: Steps> InFlight for Flight<P> {
     fn progress(&self) -> Progress {
         match &*self.lock() {
             Stage::Working(hub) => Progress::Working { here: hub.is_current() },

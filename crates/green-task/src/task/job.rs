@@ -4,9 +4,9 @@ use std::fmt;
 
 use green_core::hub::HubHandle;
 
-use super::flight::Flight;
 use super::kept::Kept;
-use super::{Pending, Task};
+use super::parts::Parts;
+use super::{Pending, Task, flight};
 
 /// A task with its worker, which starts once its completion is known. Made by [`Task::run`].
 #[must_use = "a job starts when it is told how it completes"]
@@ -61,7 +61,7 @@ where
         F: FnOnce(&mut Task<S, R, E>) + Send + 'static,
     {
         let Self { task, worker } = self;
-        Pending::new(Flight::start(hub, worker, completion, task))
+        Pending::new(flight::start(hub, Parts { worker, completion, task }))
     }
 }
 

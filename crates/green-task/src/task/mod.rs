@@ -4,6 +4,7 @@ mod failure;
 mod flight;
 mod job;
 mod kept;
+mod parts;
 mod pending;
 mod underway;
 
