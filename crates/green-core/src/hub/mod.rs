@@ -17,7 +17,7 @@
 //!            └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool ([`Hub::arrive`]),
+//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool (`Hub::arrive`),
 //! because nobody can free the stack that it stands on. If the next in turn is an unstarted green thread with the same
 //! stack size, it runs on the finishing stack without a switch at all.
 //!
@@ -25,7 +25,7 @@
 //!
 //! A root with no green thread beside it, a green thread inside `no_switch`, and the loop itself (should a destructor
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
-//! comes ([`sleep`]).
+//! comes (`sleep.rs`).
 //!
 //! # What was rejected
 //!

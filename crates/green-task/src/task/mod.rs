@@ -43,7 +43,8 @@ pub use pending::{Pending, WaitError};
 /// # Who runs what
 ///
 /// - The worker runs on a thread of a pool with at most as many threads as `GREEN_BLOCKING_THREADS` says, in order of
-///   submission. A task that is started by a worker of any pool runs its worker then and there.
+///   submission. A task that is started by a worker of any pool runs its worker then and there; it should name a hub for
+///   its completion, for the OS thread of a worker is the pool's and has no time for it.
 /// - The completion runs on the OS thread whose hub was named, in a green thread of its own, when that OS thread next waits
 ///   or yields: it pre-empts nobody. Completions, and whatever else is posted to a hub by its
 ///   [`HubHandle`](crate::HubHandle), run one after the other, in the order in which the workers finished. One that parks
