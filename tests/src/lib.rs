@@ -126,6 +126,8 @@ mod book {
         mod panics_and_kills {}
         #[doc = include_str!("../../docs/src/guide/greenlets.md")]
         mod greenlets {}
+        #[doc = include_str!("../../docs/src/guide/tasks.md")]
+        mod tasks {}
         #[doc = include_str!("../../docs/src/guide/ports.md")]
         mod ports {}
     }
@@ -138,6 +140,8 @@ mod book {
         mod from_may {}
         #[doc = include_str!("../../docs/src/porting/from-eventlet.md")]
         mod from_eventlet {}
+        #[doc = include_str!("../../docs/src/porting/from-qemu.md")]
+        mod from_qemu {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]

@@ -57,6 +57,10 @@ pub enum WaitReason {
     Receive,
     /// The first of several things.
     Select,
+    /// A task to complete.
+    Task,
+    /// A condition of a descriptor that is watched.
+    Watch,
     /// A child process to end.
     Child,
     /// A signal.

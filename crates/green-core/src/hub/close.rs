@@ -35,6 +35,7 @@ impl Hub {
         // From here on nothing local can be spawned; see `spawn_local`.
         self.closing.set(true);
         self.drop_unstarted();
+        self.close_posts();
         self.leak_started();
         // Dropping closures may have sent more; the messages that stay are for generations that have ended.
         let mut rounds = 0;

@@ -17,7 +17,7 @@
 //!            └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool ([`Hub::arrive`]),
+//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool (`Hub::arrive`),
 //! because nobody can free the stack that it stands on. If the next in turn is an unstarted green thread with the same
 //! stack size, it runs on the finishing stack without a switch at all.
 //!
@@ -25,7 +25,7 @@
 //!
 //! A root with no green thread beside it, a green thread inside `no_switch`, and the loop itself (should a destructor
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
-//! comes ([`sleep`]).
+//! comes (`sleep.rs`).
 //!
 //! # What was rejected
 //!
@@ -34,6 +34,7 @@
 //! what I2 forbids.
 
 mod close;
+mod handle;
 mod lifecycle;
 mod patience;
 pub(crate) mod shared;
@@ -64,9 +65,12 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
+use handle::Posts;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
+
+pub use handle::HubHandle;
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +110,8 @@ pub(crate) struct Hub {
     records: Records,
     /// Green threads of this hub, started or queued to start here, roots aside.
     live: Cell<usize>,
+    /// What others post to be run here; see `handle.rs`.
+    posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
@@ -147,6 +153,7 @@ impl Hub {
             stacks: StackPool::new(),
             records,
             live: Cell::new(0),
+            posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
             closing: Cell::new(false),
             searcher: Cell::new(false),
@@ -308,6 +315,13 @@ impl Hub {
         record.outcome.set(outcome);
         record.state.set(State::Runnable);
         self.run_queue.push(Runnable::Resume(record));
+    }
+
+    /// Leaves a green thread that cannot be started to the loop, which drops its closure: a destructor must not run where
+    /// the caller stands.
+    pub(crate) fn refuse(&self, task: Arc<dyn Task>, error: io::Error) {
+        self.set_live(self.live.get() + 1);
+        self.unstartable.borrow_mut().push((task, error));
     }
 
     /// Queues an unstarted green thread that stays on this hub.

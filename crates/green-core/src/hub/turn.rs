@@ -112,6 +112,7 @@ impl Hub {
                 Message::Start => self.run_queue.push(Runnable::StartHanded),
                 Message::Forget(token) => self.reactor.forget(self, token),
                 Message::Release(token) => self.reactor.release(self, token),
+                Message::Posts => self.begin_post(),
             }
         }
     }

@@ -10,7 +10,7 @@
 //! - **Overflow**: [`install_overflow_handler`], [`install_alternate_stack`] and [`GuardedRegion`]: a fault in the
 //!   guard of a green stack ends the process with std's message, any other fault goes where it went before.
 //! - **Waiting**: [`futex_wait`] and [`futex_wake`] for an OS thread with nothing else to do, [`poll_fds`] for one with
-//!   a single descriptor, [`EventFd`] to interrupt the latter and the reactor, [`TimerFd`] for deadlines finer than the
+//!   a single descriptor, [`poll_now`] for a look at its [`conditions`], [`EventFd`] to interrupt the latter and the reactor, [`TimerFd`] for deadlines finer than the
 //!   reactor's milliseconds, [`set_timer_slack`] so that they are kept.
 //! - **Sockets**: [`recv`], [`peek`], [`send`], their vectored forms, [`recv_from`], [`recv_and_cut`] and [`send_to`]
 //!   never block whatever the descriptor's flags are; [`is_read_shut_down`] tells a datagram socket's end, and
@@ -50,7 +50,7 @@ pub(crate) use unix::{
     mapping::Mapping,
     overflow::install_overflow_handler,
     page_size,
-    poll::{Direction, poll_fds},
+    poll::{Direction, conditions, poll_fds, poll_now},
     prefetch::prefetch,
     raw_thread::on_raw_thread,
     region::{GuardedRegion, Stacks},
