@@ -128,6 +128,8 @@ mod book {
         mod greenlets {}
         #[doc = include_str!("../../docs/src/guide/tasks.md")]
         mod tasks {}
+        #[doc = include_str!("../../docs/src/guide/hub.md")]
+        mod hub {}
         #[doc = include_str!("../../docs/src/guide/ports.md")]
         mod ports {}
     }
@@ -152,6 +154,8 @@ mod book {
         mod configuration {}
         #[doc = include_str!("../../docs/src/reference/modes.md")]
         mod modes {}
+        #[doc = include_str!("../../docs/src/reference/patch.md")]
+        mod patch {}
         #[doc = include_str!("../../docs/src/reference/platforms.md")]
         mod platforms {}
         #[doc = include_str!("../../docs/src/reference/what-blocks.md")]

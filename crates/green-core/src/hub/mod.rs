@@ -27,12 +27,18 @@
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
 //! comes (`sleep.rs`).
 //!
+//! # What it does for others
+//!
+//! It makes calls at a later time, [`schedule_call`] and its local form, and waits for any descriptor, [`wait()`]. That is
+//! what programs see of it.
+//!
 //! # What was rejected
 //!
 //! Running the loop on the parking green thread's stack saves two switches in 64 and costs every green thread the
 //! loop's stack depth. A clock reading per hand-off (19 ns) costs more than the hand-off. Moving started green threads between hubs is
 //! what I2 forbids.
 
+mod calls;
 mod close;
 mod handle;
 mod lifecycle;
@@ -42,12 +48,14 @@ mod sleep;
 #[expect(unsafe_code, reason = "switches between stacks")]
 mod switch;
 mod turn;
+mod wait;
 pub(crate) mod workers;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::context::Slot;
 use crate::identity::Identity;
@@ -65,10 +73,12 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
+use calls::{Calls, Due};
 use handle::Posts;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
+use wait::Waits;
 
 pub use handle::HubHandle;
 
@@ -81,13 +91,18 @@ pub(crate) enum Kind {
     Root,
 }
 
+pub use calls::{Call, schedule_call, schedule_call_local};
+pub use wait::{Interest, Ready, wait};
+
 /// What a timer does when it is due.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum TimerEvent {
     /// Ends a park with `TimedOut`.
     Wake(Unparker),
     /// Makes an alarm pending.
     Alarm(Unparker, u64),
+    /// Makes a call.
+    Call(Due),
 }
 
 /// The scheduler of one OS thread; every method is called on that OS thread.
@@ -104,6 +119,8 @@ pub(crate) struct Hub {
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
     timers: RefCell<Timers<TimerEvent>>,
+    calls: Calls,
+    waits: Waits,
     patience: Patience,
     reactor: Reactor,
     stacks: StackPool,
@@ -131,6 +148,14 @@ pub(crate) struct Hub {
     alternate_stack: Cell<Option<sys::AlternateStack>>,
 }
 
+/// How often an OS thread has taken a hub into use.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns how many OS threads have had a hub.
+pub(crate) fn opened() -> usize {
+    OPENED.load(Ordering::Relaxed)
+}
+
 impl Hub {
     pub(crate) fn new() -> Self {
         let shared: &'static Shared = Box::leak(Box::new(Shared::new()));
@@ -148,6 +173,8 @@ impl Hub {
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
+            calls: Calls::new(),
+            waits: Waits::new(),
             patience: Patience::new(),
             reactor: Reactor::new(),
             stacks: StackPool::new(),
@@ -169,6 +196,7 @@ impl Hub {
 
     /// Takes the hub into use on this OS thread.
     pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
+        OPENED.fetch_add(1, Ordering::Relaxed);
         sys::install_fork_guard();
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()
@@ -404,8 +432,10 @@ impl Hub {
             return Outcome::Interrupted;
         }
         self.check_fork();
-        if self.waits_in_place(record) {
-            return self.wait_in_place(record, deadline);
+        if self.waits_in_place(record)
+            && let Some(outcome) = self.wait_in_place(record, deadline, reason)
+        {
+            return outcome;
         }
         if let Some(deadline) = deadline {
             let key = self.add_timer(crate::clock::ticks(deadline), TimerEvent::Wake(Unparker::of(record)));
@@ -450,6 +480,10 @@ impl Hub {
     /// Gives other OS threads a chance from a place that must not switch.
     #[cold]
     fn yield_in_place(&self) {
+        if self.calls.is_running() {
+            // The hub is about to have its turn anyway.
+            return;
+        }
         self.check_fork();
         self.look_around();
         if self.reactor.in_use() {
@@ -477,6 +511,43 @@ impl Hub {
         panic_count::restore(tokens);
         record.shield.set(record.shield.get() - 1);
     }
+}
+
+/// What is under way on a hub.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Census {
+    /// Descriptors that are registered.
+    pub registered: usize,
+    /// Green threads that wait for one of them.
+    pub waiting: usize,
+    /// Of them, those in [`wait()`].
+    pub in_wait: usize,
+    /// Deadlines of parks, alarms and calls.
+    pub timers: usize,
+    /// Timers that were cancelled and still take up room.
+    pub cancelled: usize,
+}
+
+/// Refuses, in a call of the hub's, what would have to wait in a way that nothing can end.
+///
+/// # Panics
+///
+/// Panics in a call of the hub's.
+#[doc(hidden)]
+pub fn check_may_wait(reason: WaitReason) {
+    current::hub().check_call(reason);
+}
+
+/// Counts what is under way on this OS thread's hub: for tests that nothing is left behind.
+#[doc(hidden)]
+pub fn census() -> Census {
+    let hub = current::hub();
+    let (registered, waiting) = hub.reactor.census();
+    let timers = hub.timers.borrow();
+    let in_wait = hub.waits.count();
+    Census { registered, waiting, in_wait, timers: timers.len(), cancelled: timers.cancelled() }
 }
 
 /// Says what is wrong in the child of a fork.

@@ -21,6 +21,7 @@ pub(super) mod mapping;
 pub(super) mod overflow;
 pub(super) mod poll;
 pub(super) mod prefetch;
+pub(super) mod process;
 pub(super) mod raw_thread;
 pub(super) mod region;
 pub(super) mod socket;
