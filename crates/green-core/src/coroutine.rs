@@ -40,6 +40,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread;
@@ -91,6 +92,44 @@ impl From<ResumeError> for io::Error {
             other => io::Error::new(io::ErrorKind::InvalidInput, other),
         }
     }
+}
+
+/// Which coroutine something is.
+///
+/// Follows QEMU's `qemu_coroutine_self` and `qemu_coroutine_entered`.
+///
+/// # Examples
+///
+/// ```
+/// use green_core::coroutine::{self, Coroutine, Yielder};
+///
+/// let mut outer = Coroutine::new(|_: &Yielder<(), ()>, ()| {
+///     let me = coroutine::current().expect("it runs on a coroutine's stack");
+///     let mut inner = Coroutine::new(move |_: &Yielder<(), ()>, ()| me.is_entered());
+///     (me, inner.resume(()))
+/// });
+/// let id = outer.id();
+/// assert_eq!(outer.resume(()), coroutine::Step::Done((id, true)));
+/// assert!(!id.is_entered());
+/// assert_eq!(coroutine::current(), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CoroutineId(NonZeroU64);
+
+impl CoroutineId {
+    /// Returns true if the coroutine was resumed and has not come back, even if another one that it resumed runs now.
+    ///
+    /// False for one of another green thread. The coroutines of this one are searched.
+    pub fn is_entered(self) -> bool {
+        RawCoroutine::is_entered(self.0)
+    }
+}
+
+/// Returns which coroutine the caller runs on: the innermost one, none on any other stack.
+///
+/// The coroutines of the running green thread are searched, so that a resume need not say whom it resumes.
+pub fn current() -> Option<CoroutineId> {
+    RawCoroutine::current().map(CoroutineId)
 }
 
 /// By which the body of a coroutine sends values out.
@@ -181,13 +220,20 @@ impl<In: 'static, Yield: 'static, Ret: 'static> Coroutine<In, Yield, Ret> {
     #[inline]
     pub fn try_resume(&mut self, value: In) -> Result<Step<Yield, Ret>, ResumeError> {
         self.core.resume(Input::Value(value))?;
-        if let Some(value) = self.core.yielder.output.take() {
+        // Not by the output: a refused `suspend` leaves its value there, and panics.
+        if self.core.yielder.raw.stage() == Stage::Suspended {
+            let value = self.core.yielder.output.take().expect("a suspended coroutine has sent something");
             return Ok(Step::Yield(value));
         }
-        match self.core.result.take().expect("a coroutine that sent nothing has a result") {
+        match self.core.result.take().expect("a coroutine that is not suspended has a result") {
             Ok(value) => Ok(Step::Done(value)),
             Err(payload) => resume_unwind(payload),
         }
+    }
+
+    /// Returns which coroutine this is.
+    pub fn id(&self) -> CoroutineId {
+        CoroutineId(self.core.yielder.raw.id())
     }
 
     /// Returns true once the coroutine has returned or panicked.
@@ -259,6 +305,10 @@ impl<In: 'static, Yield: 'static, Ret: 'static> Started for Core<In, Yield, Ret>
         if self.yielder.raw.stage() == Stage::Suspended {
             self.unwind();
         }
+    }
+
+    fn coroutine(&self) -> Option<&RawCoroutine> {
+        Some(&self.yielder.raw)
     }
 }
 

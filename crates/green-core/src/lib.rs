@@ -34,6 +34,8 @@ mod hub;
 pub mod identity;
 mod inbox;
 #[cfg(not(loom))]
+pub mod inherited;
+#[cfg(not(loom))]
 pub mod io;
 #[cfg(not(loom))]
 pub mod kill;

@@ -72,7 +72,7 @@
 //!
 //! The book's page "Parity with std" lists every item, and what is absent with its reason.
 //!
-//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`] and [`config`].
+//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`], [`inherited`] and [`config`].
 //!
 //! # What to know before using it
 //!
@@ -83,7 +83,7 @@
 #![expect(clippy::legacy_numeric_constants, reason = "std still has the modules, so a program may still name them")]
 
 // The green modules.
-pub use green_core::{config, coroutine, greenlet, panic};
+pub use green_core::{config, coroutine, greenlet, inherited, panic};
 pub use green_fs as fs;
 pub use green_io as io;
 pub use green_net as net;

@@ -30,8 +30,14 @@ impl Hub {
             return false;
         }
         root.exiting.set(true);
+        self.ending.set(true);
         greenlet::on_thread_exit(root);
         local::destroy(&root.locals);
+        // What ran on the hub's own stack may have used them as well, and the next OS thread must not find any.
+        self.current.set(self.loop_record);
+        greenlet::on_thread_exit(self.loop_record);
+        local::destroy(&self.loop_record.locals);
+        self.current.set(root);
         root.no_switch.set(1);
         // From here on nothing local can be spawned; see `spawn_local`.
         self.closing.set(true);
@@ -57,6 +63,7 @@ impl Hub {
         self.stacks.clear();
         self.current.set(self.loop_record);
         self.closing.set(false);
+        self.ending.set(false);
         self.run_queue.is_empty()
     }
 
