@@ -132,6 +132,8 @@ mod book {
         mod from_tokio {}
         #[doc = include_str!("../../docs/src/porting/from-may.md")]
         mod from_may {}
+        #[doc = include_str!("../../docs/src/porting/from-greenlet.md")]
+        mod from_greenlet {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]

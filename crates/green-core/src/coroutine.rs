@@ -23,6 +23,9 @@
 //! - It belongs to the green thread that resumed it first, because its frames may borrow that one's locals: no other can
 //!   resume it.
 //! - A panic goes on in [`resume`](Coroutine::resume), and the coroutine is done.
+//! - What counts for the green thread goes on counting while the coroutine is suspended: shields and alarms that its body
+//!   holds. A `no_switch` does not: [`suspend`](Yielder::suspend) panics inside one that the body has entered.
+//! - Resumed by a destructor during an unwinding, it gets no kill or alarm; these wait.
 //! - Dropping a suspended one unwinds it first, with [`Exit`] for a payload. Panics other than
 //!   that are reported to the panic hook and go no further. If another green thread drops it, that happens when its own
 //!   next uses greenlets, or ends; a green thread that ends unwinds its suspended coroutines, even forgotten ones, before
@@ -101,15 +104,16 @@ impl From<ResumeError> for io::Error {
 /// # Examples
 ///
 /// ```
-/// use green_core::coroutine::{self, Coroutine, Yielder};
+/// use green_core::coroutine::{self, Coroutine, Step, Yielder};
 ///
 /// let mut outer = Coroutine::new(|_: &Yielder<(), ()>, ()| {
 ///     let me = coroutine::current().expect("it runs on a coroutine's stack");
 ///     let mut inner = Coroutine::new(move |_: &Yielder<(), ()>, ()| me.is_entered());
-///     (me, inner.resume(()))
+///     assert_eq!(inner.resume(()), Step::Done(true));
+///     me
 /// });
 /// let id = outer.id();
-/// assert_eq!(outer.resume(()), coroutine::Step::Done((id, true)));
+/// assert_eq!(outer.resume(()), Step::Done(id));
 /// assert!(!id.is_entered());
 /// assert_eq!(coroutine::current(), None);
 /// ```
@@ -340,7 +344,8 @@ impl<In, Yield> Yielder<In, Yield> {
     ///
     /// # Panics
     ///
-    /// Unwinds if the coroutine is dropped meanwhile.
+    /// Panics inside a `no_switch` of the body's, and on any stack but the coroutine's own. Unwinds if the coroutine is
+    /// dropped meanwhile.
     #[inline]
     pub fn suspend(&self, value: Yield) -> In {
         self.output.set(Some(value));

@@ -39,7 +39,7 @@ fn killed_while_unwinding(in_drop: impl Fn(Rc<Cell<bool>>) + 'static) -> Box<dyn
         yield_now();
     }
     thread.kill().unwrap();
-    thread.join().map(|()| ()).unwrap_err()
+    thread.join().unwrap_err()
 }
 
 #[test]

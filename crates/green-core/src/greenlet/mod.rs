@@ -40,7 +40,11 @@
 //!   thread next uses greenlets, or ends. When a green thread ends, its suspended greenlets are unwound first.
 //!   A kill unwinds the greenlet that runs, and then its parents, as any panic does.
 //! - **Destructors.** A greenlet that switched away in a destructor during an unwinding cannot be unwound a second
-//!   time: it gets `Exit` as [`Value::Exit`], and other payloads end the process, as a panic in a destructor does.
+//!   time: it gets `Exit`, and the kills of its green thread, which stay pending, as [`Value::Exit`]. Other payloads end
+//!   the process, as a panic in a destructor does.
+//! - **Other OS threads** can have a [`Remote`], by which they ask for a greenlet's end.
+//!
+//! Follows Python's greenlet; the book's page "From greenlet" goes through its names.
 //!
 //! Under `panic = "abort"` nothing is unwound: a suspended greenlet that is dropped is leaked, and so are the locals of
 //! a green thread that ends with one.
