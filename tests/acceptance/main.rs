@@ -7,6 +7,7 @@ mod dispatcher;
 mod drivers;
 #[path = "../../crates/green/examples/l3agent/exclusive.rs"]
 mod exclusive;
+mod coroutines;
 mod locks;
 mod pools;
 

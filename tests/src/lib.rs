@@ -144,6 +144,8 @@ mod book {
         mod from_eventlet {}
         #[doc = include_str!("../../docs/src/porting/from-qemu.md")]
         mod from_qemu {}
+        #[doc = include_str!("../../docs/src/porting/from-greenlet.md")]
+        mod from_greenlet {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]

@@ -29,6 +29,7 @@ impl Hub {
             return false;
         }
         root.exiting.set(true);
+        self.ending.set(true);
         greenlet::on_thread_exit(root);
         local::destroy(&root.locals);
         self.destroy_loop_locals(root);
@@ -60,6 +61,7 @@ impl Hub {
         self.stacks.clear();
         self.current.set(self.loop_record);
         self.closing.set(false);
+        self.ending.set(false);
         self.run_queue.is_empty()
     }
 

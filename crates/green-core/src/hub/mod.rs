@@ -131,6 +131,8 @@ pub(crate) struct Hub {
     posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
+    /// True while the hub is closed by a destructor of a std thread-local: others may have run before it.
+    ending: Cell<bool>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
     closing: Cell<bool>,
     /// True while this worker is the one that searches; see `workers.rs`.
@@ -182,6 +184,7 @@ impl Hub {
             live: Cell::new(0),
             posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
+            ending: Cell::new(false),
             closing: Cell::new(false),
             searcher: Cell::new(false),
             last_size: Cell::new(None),
@@ -230,6 +233,11 @@ impl Hub {
 
     pub(crate) fn shared(&self) -> &'static Shared {
         self.shared
+    }
+
+    /// Returns true while the end of the OS thread closes the hub.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
     }
 
     pub(crate) fn is_worker(&self) -> bool {
