@@ -44,7 +44,7 @@ pub(crate) fn recv_with_fds(
     // SAFETY: `IoSliceMut` is ABI-compatible with iovec on Unix, so the message describes `msg_iovlen` buffers and
     // `msg_controllen` bytes of control data, all of them ours alone for the length of the call, as is the message.
     let count = check_len(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) })?;
-    let filled = (message.msg_controllen as usize).min(ROOM);
+    let filled = message.msg_controllen.min(ROOM);
     for number in descriptors(&control.0[..filled]) {
         // SAFETY: the kernel has just opened this descriptor for us in SCM_RIGHTS, and nobody else knows its number.
         fds.push(unsafe { OwnedFd::from_raw_fd(number) });
