@@ -78,9 +78,9 @@ impl Desk {
         state.arrange(self)
     }
 
-    pub(super) fn set_handler(self: &Arc<Self>, handler: Option<Arc<Handler>>) -> io::Result<()> {
+    pub(super) fn set_handler(self: &Arc<Self>, handler: Arc<Handler>) -> io::Result<()> {
         let mut state = self.state();
-        let old = mem::replace(&mut state.handler, handler);
+        let old = state.handler.replace(handler);
         let result = state.arrange(self);
         // Without acceptors it would be in vain.
         let refused = if result.is_err() { state.handler.take() } else { None };
@@ -89,6 +89,23 @@ impl Desk {
         // They may be anything, and so may their destructors.
         drop((old, refused));
         result.and(errands.run(self))
+    }
+
+    /// Takes the handler away, and waits until nobody accepts any more. A kill point.
+    pub(super) fn clear_handler(&self) {
+        let (old, leaving) = {
+            let mut state = self.state();
+            let old = state.handler.take();
+            if !state.is_wanted() {
+                state.dismiss();
+            }
+            (old, mem::take(&mut state.leaving))
+        };
+        drop(old);
+        for acceptor in leaving {
+            // It was killed, or has seen for itself that it is no longer needed.
+            let _ = acceptor.join();
+        }
     }
 
     pub(super) fn set_name(&self, name: &str) {

@@ -103,14 +103,15 @@ impl MultiListener {
     ///
     /// That of starting a green thread for a socket; then there is no handler.
     pub fn set_handler(&self, handler: impl Fn(Socket) + Send + Sync + 'static) -> io::Result<()> {
-        self.desk.set_handler(Some(Arc::new(handler)))
+        self.desk.set_handler(Arc::new(handler))
     }
 
-    /// Takes the handler away, and accepts no more clients unless somebody [waits](Self::wait_client) for one. They may still
-    /// connect, as far as there is room for them to wait.
+    /// Takes the handler away. Once this returns, nobody is accepted unless somebody [waits](Self::wait_client). Clients may
+    /// still connect, as far as there is room for them, and lie in wait for the next handler.
+    ///
+    /// It parks until the green threads that accept have come to their end. A kill point.
     pub fn clear_handler(&self) {
-        // Only a handler makes green threads necessary.
-        let _ = self.desk.set_handler(None);
+        self.desk.clear_handler();
     }
 
     /// Parks until the next client comes, before the handler gets it, and returns it. Who has waited longest gets it. A kill
