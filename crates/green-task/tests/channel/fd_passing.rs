@@ -200,7 +200,7 @@ fn kills_at_any_moment_leave_no_descriptor_open() {
             });
             // Not to order anything: to come at another moment each time.
             green_thread::sleep(Duration::from_micros(n * 37 % 500));
-            let (first, last) = if n % 2 == 0 { (receiver, sender) } else { (sender, receiver) };
+            let (first, last) = if n.is_multiple_of(2) { (receiver, sender) } else { (sender, receiver) };
             first.kill().unwrap();
             let _ = first.join();
             last.kill().unwrap();

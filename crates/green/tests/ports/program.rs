@@ -8,7 +8,16 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::SystemTime;
 
-const EXAMPLES: [&str; 6] = ["chat_std", "chat_green", "pgrep_std", "pgrep_green", "httpd_std", "httpd_green"];
+const EXAMPLES: [&str; 8] = [
+    "chat_std",
+    "chat_green",
+    "pgrep_std",
+    "pgrep_green",
+    "httpd_std",
+    "httpd_green",
+    "forwarder",
+    "producer_consumer",
+];
 
 /// Where cargo puts the examples of the profile that this test was built with.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
