@@ -5,21 +5,24 @@ use std::io::{ErrorKind, Read};
 use green_task::MultiListener;
 use green_task::channel::Socket;
 
-use crate::support::{client, listener, next, report, wait_for};
+use crate::support::{alone, client, listener, next, report, wait_for};
 
 #[test]
 fn disconnecting_twice_is_disconnecting() {
-    let (listener, address) = listener();
-    assert!(listener.is_connected());
-    let _names = report(&listener, "");
-    for _ in 0..2 {
-        listener.disconnect().unwrap();
-        assert!(!listener.is_connected());
-        assert!(listener.addresses().is_empty());
-        // At once, not some time later.
-        assert_eq!(Socket::connect(&address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-    }
-    MultiListener::new().disconnect().unwrap();
+    // Alone: a child that another test starts would have a copy of the socket for a moment.
+    alone("ends::disconnecting_twice_is_disconnecting", 256, || {
+        let (listener, address) = listener();
+        assert!(listener.is_connected());
+        let _names = report(&listener, "");
+        for _ in 0..2 {
+            listener.disconnect().unwrap();
+            assert!(!listener.is_connected());
+            assert!(listener.addresses().is_empty());
+            // At once, not some time later.
+            assert_eq!(Socket::connect(&address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        }
+        MultiListener::new().disconnect().unwrap();
+    });
 }
 
 #[test]
