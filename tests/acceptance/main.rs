@@ -1,5 +1,7 @@
 //! The small programs that the idea comes from, as FEATURES §4 numbers them.
 
+mod locks;
+
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};
 use std::rc::Rc;

@@ -9,7 +9,7 @@ use super::row::Target::{AtLeastTimes, AtMost, Times, TimesBetter, TimesGo, Time
 use super::row::{Row, Runtime};
 
 /// The groups, each of which can be run alone.
-pub(super) const GROUPS: [&str; 14] = [
+pub(super) const GROUPS: [&str; 15] = [
     "spawn",
     "yield",
     "wake",
@@ -22,6 +22,7 @@ pub(super) const GROUPS: [&str; 14] = [
     "rest",
     "accept",
     "fs",
+    "outside",
     "stall",
     "idle",
 ];

@@ -87,3 +87,13 @@ impl Token {
         self.0.unpark();
     }
 }
+
+/// Returns how many addresses a name has.
+pub(crate) fn resolve(name: String) -> std::io::Result<usize> {
+    Ok(std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 80))?.count())
+}
+
+/// Runs a program with one argument, and returns what it wrote.
+pub(crate) fn output_of(program: &std::path::Path, argument: &str) -> std::io::Result<Vec<u8>> {
+    Ok(std::process::Command::new(program).arg(argument).output()?.stdout)
+}

@@ -95,3 +95,13 @@ impl Token {
         self.0.notify_one();
     }
 }
+
+/// Returns how many addresses a name has.
+pub(crate) async fn resolve(name: String) -> std::io::Result<usize> {
+    Ok(tokio::net::lookup_host((name.as_str(), 80)).await?.count())
+}
+
+/// Runs a program with one argument, and returns what it wrote.
+pub(crate) async fn output_of(program: &std::path::Path, argument: &str) -> std::io::Result<Vec<u8>> {
+    Ok(tokio::process::Command::new(program).arg(argument).output().await?.stdout)
+}

@@ -6,6 +6,8 @@ mod files;
 mod idle;
 mod locking;
 mod memory;
+mod outside;
+mod rhythm;
 mod spawning;
 mod starting;
 mod timers;
@@ -39,6 +41,8 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
                 "throughput" => wait!(channels::throughput(settings)),
                 "read" => wait!(files::read(settings)),
                 "copy" => wait!(files::copy(settings)),
+                "names" => wait!(outside::names(settings)),
+                "children" => wait!(outside::children(settings)),
                 "idle" => wait!(idle::run(settings)),
                 other => panic!("unknown workload {other}"),
             }

@@ -8,7 +8,6 @@
 
 use super::Hub;
 use crate::record::State;
-use crate::run_queue::Runnable;
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
 use crate::timer::Timers;
@@ -61,11 +60,7 @@ impl Hub {
     }
 
     fn drop_unstarted(&self) {
-        for runnable in self.run_queue.take_all() {
-            if let Runnable::StartLocal(unstarted) = runnable {
-                abandon(*unstarted);
-            }
-        }
+        self.run_queue.clear().into_iter().for_each(abandon);
         let shared = std::mem::take(&mut *self.shared.unstarted().lock());
         shared.into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {

@@ -54,7 +54,7 @@ use crate::panic_count;
 use crate::placement::Favourite;
 use crate::reactor::Reactor;
 use crate::record::{Record, Records, State};
-use crate::run_queue::{RunQueue, Runnable};
+use crate::run_queue::{RunQueue, Runnable, Turn};
 use crate::spawn::identity_ref::Root;
 use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
@@ -322,7 +322,7 @@ impl Hub {
         }
         self.prepare_loop()?;
         self.set_live(self.live.get() + 1);
-        self.run_queue.push(Runnable::StartLocal(Box::new(unstarted)));
+        self.run_queue.push_local(unstarted);
         Ok(())
     }
 
@@ -416,11 +416,20 @@ impl Hub {
         if self.waits_in_place(record) {
             return self.yield_in_place();
         }
-        if self.run_queue.is_empty() && self.run_queue.spend() {
-            return;
+        // One that unwinds goes the long way.
+        if !std::thread::panicking() && self.run_queue.spend() {
+            match self.run_queue.exchange(record) {
+                Turn::Own => return,
+                Turn::Of(next) => {
+                    record.state.set(State::Runnable);
+                    return self.switch_to(&record.slot, next);
+                }
+                Turn::Other => self.run_queue.refund(),
+            }
+        } else {
+            self.run_queue.push(Runnable::Resume(record));
         }
         record.state.set(State::Runnable);
-        self.run_queue.push(Runnable::Resume(record));
         self.suspend(record);
     }
 

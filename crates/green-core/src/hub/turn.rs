@@ -58,7 +58,7 @@ impl Hub {
                 self.set_live(self.live.get() + 1);
                 self.start(unstarted, here)
             }
-            Runnable::StartLocal(unstarted) => self.start(*unstarted, here),
+            Runnable::StartLocal => self.start(self.run_queue.pop_local()?, here),
         }
     }
 

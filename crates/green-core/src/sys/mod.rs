@@ -5,6 +5,7 @@
 //! - **Stacks**: [`page_size`]; [`Mapping`], a reserved address range whose pages are committed when touched, in which
 //!   single pages can be made to fault ([`Mapping::guard`]) and ranges given back ([`Mapping::discard`]) without
 //!   losing the guards; [`MapCharge`], where the number of such guards is limited.
+//! - **Switching**: [`jump`] from one stack to another, between contexts that the crate `context` makes.
 //! - **Overflow**: [`install_overflow_handler`], [`install_alternate_stack`] and [`GuardedRegion`]: a fault in the
 //!   guard of a green stack ends the process with std's message, any other fault goes where it went before.
 //! - **Waiting**: [`futex_wait`] and [`futex_wake`] for an OS thread with nothing else to do, [`poll_fds`] for one with
@@ -45,6 +46,7 @@ pub(crate) use unix::{
     fork::{fork_generation, install_fork_guard},
     futex::{futex_wait, futex_wake},
     guard::MapCharge,
+    jump::jump,
     mapping::Mapping,
     overflow::install_overflow_handler,
     page_size,

@@ -17,6 +17,7 @@ pub(super) mod float;
 pub(super) mod fork;
 pub(super) mod futex;
 pub(super) mod guard;
+pub(super) mod jump;
 pub(super) mod mapping;
 pub(super) mod overflow;
 pub(super) mod poll;
