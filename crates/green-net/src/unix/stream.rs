@@ -242,8 +242,8 @@ impl UnixStream {
 
     /// Receives into several buffers, and appends the descriptors that came with the data to `fds`, closed on exec.
     ///
-    /// A receive stops before data with which other descriptors came, so that it is known what belongs together. Any other
-    /// read throws descriptors away, as in std, which has no call for them yet.
+    /// A receive stops behind the data of a send with descriptors, so it never brings those of two. Any other read throws
+    /// descriptors away, as in std, which has no call for them yet.
     ///
     /// # Errors
     ///

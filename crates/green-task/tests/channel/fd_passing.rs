@@ -59,7 +59,7 @@ fn a_receiver_that_waits_gets_them() {
         far.readv_all_with_fds(&mut [IoSliceMut::new(&mut [0; 2])], &mut fds).map(|()| fds)
     });
     let (fd, witness) = witness();
-    // One with each byte: a read never goes on into what other descriptors came with.
+    // A read never brings the descriptors of two writes, so this takes two of them.
     near.writev_all_with_fds(&mut [IoSlice::new(b"a")], &[fd.as_fd()]).unwrap();
     near.writev_all_with_fds(&mut [IoSlice::new(b"b")], &[fd.as_fd(), fd.as_fd()]).unwrap();
     drop(fd);
