@@ -2,12 +2,12 @@
 
 #[path = "../../crates/green/examples/l3agent/agent.rs"]
 mod agent;
+mod coroutines;
 #[path = "../../crates/green/examples/dispatcher/dispatcher.rs"]
 mod dispatcher;
 mod drivers;
 #[path = "../../crates/green/examples/l3agent/exclusive.rs"]
 mod exclusive;
-mod coroutines;
 mod locks;
 mod pools;
 

@@ -114,6 +114,8 @@ mod book {
         mod networking {}
         #[doc = include_str!("../../docs/src/guide/io.md")]
         mod io {}
+        #[doc = include_str!("../../docs/src/guide/channels.md")]
+        mod channels {}
         #[doc = include_str!("../../docs/src/guide/time.md")]
         mod time {}
         #[doc = include_str!("../../docs/src/guide/files.md")]
