@@ -36,6 +36,8 @@ pub mod hub;
 pub mod identity;
 mod inbox;
 #[cfg(not(loom))]
+pub mod inherited;
+#[cfg(not(loom))]
 pub mod io;
 #[cfg(not(loom))]
 pub mod kill;

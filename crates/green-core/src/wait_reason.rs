@@ -23,6 +23,8 @@ pub enum WaitReason {
     Sleep,
     /// Waiting for a green thread's end.
     Join,
+    /// The jobs of a pool to end.
+    Jobs,
     /// The end of a `thread::scope`.
     Scope,
     /// Data to read.
@@ -57,6 +59,10 @@ pub enum WaitReason {
     Receive,
     /// The first of several things.
     Select,
+    /// A task to complete.
+    Task,
+    /// A condition of a descriptor that is watched.
+    Watch,
     /// A child process to end.
     Child,
     /// A signal.

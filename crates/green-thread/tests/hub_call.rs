@@ -70,6 +70,7 @@ fn calls_are_made_while_green_threads_come_and_go() {
             thread::spawn_local(move || {
                 schedule_call(Duration::from_micros(100 * i), move || log.borrow_mut().push(i));
                 // Ends about when its own call or a neighbour's is due.
+                // Some end before their call, and some after it.
                 thread::sleep(Duration::from_micros(70 * i));
             })
         })

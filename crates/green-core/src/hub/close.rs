@@ -8,7 +8,6 @@
 
 use super::Hub;
 use crate::record::{Record, State};
-use crate::run_queue::Runnable;
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
 use crate::timer::Timers;
@@ -30,6 +29,7 @@ impl Hub {
             return false;
         }
         root.exiting.set(true);
+        self.ending.set(true);
         greenlet::on_thread_exit(root);
         local::destroy(&root.locals);
         self.destroy_loop_locals(root);
@@ -37,6 +37,7 @@ impl Hub {
         // From here on nothing local can be spawned; see `spawn_local`.
         self.closing.set(true);
         self.drop_unstarted();
+        self.close_posts();
         self.leak_started();
         self.end_waits();
         self.drop_calls();
@@ -60,6 +61,7 @@ impl Hub {
         self.stacks.clear();
         self.current.set(self.loop_record);
         self.closing.set(false);
+        self.ending.set(false);
         self.run_queue.is_empty()
     }
 
@@ -82,11 +84,7 @@ impl Hub {
     }
 
     fn drop_unstarted(&self) {
-        for runnable in self.run_queue.take_all() {
-            if let Runnable::StartLocal(unstarted) = runnable {
-                abandon(*unstarted);
-            }
-        }
+        self.run_queue.clear().into_iter().for_each(abandon);
         let shared = std::mem::take(&mut *self.shared.unstarted().lock());
         shared.into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {

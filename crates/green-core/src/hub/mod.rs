@@ -40,6 +40,7 @@
 
 mod calls;
 mod close;
+mod handle;
 mod lifecycle;
 mod patience;
 pub(crate) mod shared;
@@ -62,7 +63,7 @@ use crate::panic_count;
 use crate::placement::Favourite;
 use crate::reactor::Reactor;
 use crate::record::{Record, Records, State};
-use crate::run_queue::{RunQueue, Runnable};
+use crate::run_queue::{RunQueue, Runnable, Turn};
 use crate::spawn::identity_ref::Root;
 use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
@@ -73,10 +74,13 @@ use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
 use calls::{Calls, Due};
+use handle::Posts;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
 use wait::Waits;
+
+pub use handle::HubHandle;
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +127,12 @@ pub(crate) struct Hub {
     records: Records,
     /// Green threads of this hub, started or queued to start here, roots aside.
     live: Cell<usize>,
+    /// What others post to be run here; see `handle.rs`.
+    posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
+    /// True while the hub is closed by a destructor of a std thread-local: others may have run before it.
+    ending: Cell<bool>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
     closing: Cell<bool>,
     /// True while this worker is the one that searches; see `workers.rs`.
@@ -174,7 +182,9 @@ impl Hub {
             stacks: StackPool::new(),
             records,
             live: Cell::new(0),
+            posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
+            ending: Cell::new(false),
             closing: Cell::new(false),
             searcher: Cell::new(false),
             last_size: Cell::new(None),
@@ -223,6 +233,11 @@ impl Hub {
 
     pub(crate) fn shared(&self) -> &'static Shared {
         self.shared
+    }
+
+    /// Returns true while the end of the OS thread closes the hub.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
     }
 
     pub(crate) fn is_worker(&self) -> bool {
@@ -338,6 +353,13 @@ impl Hub {
         self.run_queue.push(Runnable::Resume(record));
     }
 
+    /// Leaves a green thread that cannot be started to the loop, which drops its closure: a destructor must not run where
+    /// the caller stands.
+    pub(crate) fn refuse(&self, task: Arc<dyn Task>, error: io::Error) {
+        self.set_live(self.live.get() + 1);
+        self.unstartable.borrow_mut().push((task, error));
+    }
+
     /// Queues an unstarted green thread that stays on this hub.
     ///
     /// # Errors
@@ -350,7 +372,7 @@ impl Hub {
         }
         self.prepare_loop()?;
         self.set_live(self.live.get() + 1);
-        self.run_queue.push(Runnable::StartLocal(Box::new(unstarted)));
+        self.run_queue.push_local(unstarted);
         Ok(())
     }
 
@@ -446,11 +468,20 @@ impl Hub {
         if self.waits_in_place(record) {
             return self.yield_in_place();
         }
-        if self.run_queue.is_empty() && self.run_queue.spend() {
-            return;
+        // One that unwinds goes the long way.
+        if !std::thread::panicking() && self.run_queue.spend() {
+            match self.run_queue.exchange(record) {
+                Turn::Own => return,
+                Turn::Of(next) => {
+                    record.state.set(State::Runnable);
+                    return self.switch_to(&record.slot, next);
+                }
+                Turn::Other => self.run_queue.refund(),
+            }
+        } else {
+            self.run_queue.push(Runnable::Resume(record));
         }
         record.state.set(State::Runnable);
-        self.run_queue.push(Runnable::Resume(record));
         self.suspend(record);
     }
 

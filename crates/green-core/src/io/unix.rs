@@ -18,12 +18,14 @@
 //!
 //! The kernel wakes its own blocked senders in their order. Ours take their chance after each pause.
 
-use std::io;
-use std::os::fd::AsFd;
+use std::cell::Cell;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -97,16 +99,55 @@ impl<T: AsFd> Pollable<T> {
     /// Receives into `buf` from a stream socket, as [`recv`](Self::recv) does.
     ///
     /// A short count does not always mean that the socket is empty: a read also stops behind data with which
-    /// descriptors or credentials came, and after those the next read asks the kernel first.
+    /// descriptors or credentials came, and after those the next read asks the kernel first. Only `recvmsg` tells, which
+    /// costs 93 ns more than `recv` (Linux 6.18). Of a read that fills its buffer there is nothing to tell, so after one
+    /// of those the next is a plain `recv`.
     ///
     /// # Errors
     ///
     /// See [`read_with`](Self::read_with).
     pub fn recv_unix(&self, buf: &mut [u8]) -> io::Result<usize> {
         let room = buf.len();
+        let filled = &self.source.filled;
         self.recv_noting(|io| {
-            let (count, cut) = sys::recv_and_cut(io.as_fd(), buf)?;
-            Ok((count, count < room && !cut))
+            let (count, all) = if filled.load(Ordering::Relaxed) {
+                (sys::recv(io.as_fd(), buf, MsgFlags::NONE)?, false)
+            } else {
+                let (count, cut) = sys::recv_and_cut(io.as_fd(), buf)?;
+                (count, count < room && !cut)
+            };
+            filled.store(count == room, Ordering::Relaxed);
+            Ok((count, all))
+        })
+    }
+
+    /// Receives into several buffers, and appends the descriptors that came with the data to `fds`.
+    ///
+    /// # Errors
+    ///
+    /// See [`read_with`](Self::read_with); `EMFILE` if this process could not take all descriptors that came. Then those
+    /// that it could take are closed, and the data is lost.
+    pub fn recv_with_fds(&self, bufs: &mut [IoSliceMut<'_>], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        let before = fds.len();
+        let (count, lost) = self.read_with(WaitReason::Read, |io| sys::recv_with_fds(io.as_fd(), bufs, fds))?;
+        if lost {
+            fds.truncate(before);
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
+        Ok(count)
+    }
+
+    /// Sends all of several buffers as [`send_vectored`](Self::send_vectored) does, and `fds` with the first byte.
+    ///
+    /// # Errors
+    ///
+    /// See [`write_with`](Self::write_with); `InvalidInput` if there are more than 253 descriptors.
+    pub fn send_with_fds(&self, bufs: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        let unsent = Cell::new(fds);
+        self.send_all(bufs, |io, bufs| {
+            let count = sys::send_with_fds(io.as_fd(), bufs, unsent.get())?;
+            unsent.set(&[]);
+            Ok(count)
         })
     }
 
