@@ -11,7 +11,6 @@ use crate::record::State;
 use crate::run_queue::Runnable;
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
-use crate::timer::Timers;
 use crate::wait_queue::Node;
 use crate::{greenlet, local};
 
@@ -36,15 +35,17 @@ impl Hub {
         // From here on nothing local can be spawned; see `spawn_local`.
         self.closing.set(true);
         self.drop_unstarted();
+        self.drop_delayed();
         self.leak_started();
-        // Dropping closures may have sent more; the messages that stay are for generations that have ended.
+        // Dropping closures may have sent more; the messages that stay are for generations that have ended, and for timers
+        // whose keys are never used again.
         let mut rounds = 0;
         while !(self.run_queue.is_empty() && self.shared.inbox().is_empty()) && rounds < ROUNDS {
             self.drain_inbox();
             self.drop_unstarted();
             rounds += 1;
         }
-        self.timers.replace(Timers::new());
+        self.drop_delayed();
         drop(self.alternate_stack.take());
         self.set_live(0);
         root.is_root.set(false);
