@@ -209,7 +209,7 @@ impl Identity {
 
     /// Asks for the end of the green thread if it has not started; returns whether it had not, and now never runs its closure.
     pub(crate) fn cancel(&self) -> bool {
-        let cancel = |ends| (ends & (STARTED | DONE) == 0).then_some(ends | KILLED);
+        let cancel = |ends| (ends & (STARTED | DONE | KILLED) == 0).then_some(ends | KILLED);
         self.ends.fetch_update(Ordering::AcqRel, Ordering::Acquire, cancel).is_ok()
     }
 
