@@ -1,5 +1,8 @@
 //! The small programs that the idea comes from, as FEATURES §4 numbers them.
 
+mod looping;
+mod several;
+
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};
 use std::rc::Rc;

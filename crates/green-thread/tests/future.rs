@@ -25,8 +25,13 @@ fn endless() {
 }
 
 /// A value that comes once, with every waker that was ever given: so wake-ups come late, twice and for nobody.
-#[derive(Clone)]
 struct Letter<T>(Arc<Mutex<(Option<T>, Vec<Waker>)>>);
+
+impl<T> Clone for Letter<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<T> Letter<T> {
     fn new() -> Self {
