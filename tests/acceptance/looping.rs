@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use green::thread::{self, Killed};
 
 #[path = "../../crates/green/examples/looping/calls.rs"]
-#[expect(unreachable_pub, reason = "it is the module of a program")]
 mod calls;
 
 use calls::{Attempt, OutOfPatience, Pauses, backoff, dynamic, fixed, undaunted};

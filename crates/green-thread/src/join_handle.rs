@@ -140,6 +140,7 @@ impl<T> JoinHandle<T> {
     /// Waits until the green thread has ended, and leaves the result for a later `join`; returns false if `deadline`
     /// passes first.
     pub(crate) fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        refuse_own(self.joiner.identity());
         self.joiner.wait_until(deadline)
     }
 

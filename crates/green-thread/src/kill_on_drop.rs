@@ -66,6 +66,7 @@ impl<T> KillOnDrop<T> {
     /// let child = green_thread::spawn(|| 8).kill_on_drop().into_inner();
     /// assert_eq!(child.join().unwrap(), 8);
     /// ```
+    #[expect(clippy::missing_panics_doc, reason = "a value that can be moved has its handle")]
     pub fn into_inner(mut self) -> JoinHandle<T> {
         self.handle.take().expect("the handle is there until it is given away")
     }

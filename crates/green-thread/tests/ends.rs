@@ -219,6 +219,7 @@ fn test_cancel_already_started() {
         let started = started.clone();
         move || {
             started.raise();
+            // A park, of whatever kind.
             thread::sleep(Duration::from_millis(1));
             22
         }
@@ -302,6 +303,7 @@ fn a_payload_that_comes_too_late_is_dropped() {
         move || {
             started.raise();
             let _shield = thread::Shield::new();
+            // A park in which the kill has to wait.
             thread::sleep(Duration::from_millis(1));
         }
     });

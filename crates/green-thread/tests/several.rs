@@ -142,13 +142,34 @@ fn nobody_waits_for_oneself() {
                 &|| remote.wait_timeout(LONG),
             ];
             // Its message comes four times; it is the hook's affair.
-            waits.iter().all(|wait| catch_unwind(AssertUnwindSafe(|| wait())).is_err())
+            waits.iter().all(|wait| catch_unwind(AssertUnwindSafe(wait)).is_err())
         }
     })
     .share();
     *slot.lock().unwrap() = Some(child.clone());
     go.raise();
     assert_eq!(child.join().unwrap(), &true);
+}
+
+#[test]
+fn nobody_waits_for_oneself_by_a_handle_that_kills() {
+    let slot: Arc<Mutex<Option<thread::KillOnDrop<bool>>>> = Arc::default();
+    let go = Flag::new();
+    let body = {
+        let (slot, go) = (Arc::clone(&slot), go.clone());
+        move || {
+            go.wait();
+            let me = slot.lock().unwrap().take().unwrap();
+            // The refusal unwinds through the handle, which kills the one who gave it up: this one, at its next park.
+            catch_unwind(AssertUnwindSafe(|| me.join())).is_err() && catch_unwind(thread::yield_now).is_err()
+        }
+    };
+    let child = thread::spawn(body);
+    let remote = child.remote();
+    *slot.lock().unwrap() = Some(child.kill_on_drop());
+    go.raise();
+    remote.wait();
+    assert_eq!(remote.exit(), Some(Exit::Returned));
 }
 
 #[test]
@@ -185,6 +206,7 @@ fn issue_467_iwait_while_others_run() {
             if n == 2 {
                 quiet_panic("two");
             }
+            // They end one after the other, or not: each result is to come once.
             thread::sleep(Duration::from_millis(n));
             n
         }
@@ -197,6 +219,7 @@ fn issue_467_iwait_while_others_run() {
     for (index, result) in thread::finished(workers) {
         assert_eq!(result.is_err(), index == 2);
         indices.push(index);
+        // The others go on meanwhile.
         thread::sleep(Duration::from_millis(1));
     }
     indices.sort_unstable();
@@ -264,6 +287,7 @@ fn iwait_survives_an_interrupt() {
             9
         }
     });
+    // A link that parks.
     child.on_exit(|| thread::sleep(Duration::from_millis(3)));
     let mut finished = thread::finished([child]);
     for wait in 0..2 {

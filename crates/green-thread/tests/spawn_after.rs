@@ -133,6 +133,7 @@ fn test_cancel_already_started() {
         let started = started.clone();
         move || {
             started.raise();
+            // A park, of whatever kind.
             thread::sleep(SOON);
             22
         }
@@ -235,6 +236,7 @@ fn equal_times_are_served_in_the_order_of_asking() {
 fn times_beyond_every_clock_never_come() {
     let timer = thread::spawn_after(Duration::MAX, || ());
     let local = thread::spawn_after_local(Duration::MAX, || ());
+    // Time enough for what is due at once.
     thread::sleep(SOON);
     assert!(timer.cancel() && local.cancel());
     assert!(timer.join().is_err() && local.join().is_err());

@@ -3,7 +3,6 @@
 //! `cargo run --example looping`
 
 #![allow(clippy::print_stdout, reason = "a program talks to whoever started it")]
-#![allow(dead_code, reason = "the acceptance tests use all of the module, the example most of it")]
 
 use std::ops::ControlFlow::{Break, Continue};
 use std::time::Duration;
@@ -13,22 +12,20 @@ use green::thread::{self, Group};
 #[path = "looping/calls.rs"]
 mod calls;
 
-use calls::{Attempt, Pauses, backoff, dynamic, fixed};
+use calls::{Attempt, Pauses, backoff, dynamic, fixed, undaunted};
 
 fn main() -> Result<(), thread::KillError> {
     let group = Group::new();
     // A heartbeat that never ends by itself.
     group.spawn(|| {
         let mut beats = 0_u32;
-        fixed::<()>(
-            Duration::from_millis(20),
-            || {
-                beats += 1;
-                println!("beat {beats}");
-                Continue(())
-            },
-            |missed| println!("late by {missed} beats"),
-        );
+        let beat = || {
+            beats += 1;
+            println!("beat {beats}");
+            Continue(())
+        };
+        let beat = undaunted(beat, |_| println!("a beat was left out"));
+        fixed::<()>(Duration::from_millis(20), beat, |missed| println!("late by {missed} beats"));
     });
     // A queue that is looked into more often the fuller it is.
     let drained = group.spawn(|| {
@@ -41,7 +38,7 @@ fn main() -> Result<(), thread::KillError> {
             Continue(Duration::from_millis(u64::from(10 - left)))
         })
     });
-    // A peer that answers at the fifth attempt.
+    // A peer that says something at the second attempt, and is there at the fifth.
     let reached = group.spawn(|| {
         let pauses = Pauses {
             first: Duration::from_millis(1),
@@ -56,7 +53,11 @@ fn main() -> Result<(), thread::KillError> {
             thread::sleep,
             || {
                 attempts += 1;
-                if attempts == 5 { Break(attempts) } else { Continue(Attempt::NoProgress) }
+                match attempts {
+                    2 => Continue(Attempt::Progress),
+                    5 => Break(attempts),
+                    _ => Continue(Attempt::NoProgress),
+                }
             },
         )
     });

@@ -141,20 +141,29 @@ impl Extras {
     /// Has `waker` woken once the end has come; returns false if it has. `id` names a place that was taken before.
     pub(crate) fn register(&self, identity: &Identity, id: &mut Option<WakerId>, waker: &Waker) -> bool {
         let number = id.get_or_insert_with(|| WakerId(ids::next())).0;
-        let replaced = {
-            let mut few = self.0.lock();
-            let wakers = &mut few.get_or_insert_default().wakers;
-            match wakers.iter_mut().find(|entry| entry.0 == number) {
-                Some(entry) if entry.1.will_wake(waker) => None,
-                Some(entry) => Some(std::mem::replace(&mut entry.1, waker.clone())),
-                None => {
-                    wakers.push((number, waker.clone()));
-                    None
+        if !self.is_registered(number, waker) {
+            // How to clone and to drop a waker is the user's code, and runs without the lock.
+            let waker = waker.clone();
+            let replaced = {
+                let mut few = self.0.lock();
+                let wakers = &mut few.get_or_insert_default().wakers;
+                match wakers.iter_mut().find(|entry| entry.0 == number) {
+                    Some(entry) => Some(std::mem::replace(&mut entry.1, waker)),
+                    None => {
+                        wakers.push((number, waker));
+                        None
+                    }
                 }
-            }
-        };
-        drop(replaced);
+            };
+            drop(replaced);
+        }
         identity.announce_waker()
+    }
+
+    fn is_registered(&self, number: NonZeroU64, waker: &Waker) -> bool {
+        let few = self.0.lock();
+        let mut wakers = few.iter().flat_map(|few| &few.wakers);
+        wakers.any(|entry| entry.0 == number && entry.1.will_wake(waker))
     }
 
     /// Takes a task out of those to be woken.

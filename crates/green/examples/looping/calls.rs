@@ -13,7 +13,7 @@ use green::{thread, time};
 /// Makes a call once per period, on a schedule that does not drift.
 ///
 /// A call that takes longer than a period makes the next one come at once, and `overrun` is told how many ticks it cost.
-pub fn fixed<T>(period: Duration, mut call: impl FnMut() -> ControlFlow<T>, mut overrun: impl FnMut(u64)) -> T {
+pub(crate) fn fixed<T>(period: Duration, mut call: impl FnMut() -> ControlFlow<T>, mut overrun: impl FnMut(u64)) -> T {
     let mut ticks = time::interval_at(Instant::now(), period);
     loop {
         ticks.tick();
@@ -27,7 +27,7 @@ pub fn fixed<T>(period: Duration, mut call: impl FnMut() -> ControlFlow<T>, mut 
 }
 
 /// Makes a call that says how long to wait before the next one, but no longer than `longest`.
-pub fn dynamic<T>(longest: Duration, mut call: impl FnMut() -> ControlFlow<T, Duration>) -> T {
+pub(crate) fn dynamic<T>(longest: Duration, mut call: impl FnMut() -> ControlFlow<T, Duration>) -> T {
     loop {
         match call() {
             Break(value) => return value,
@@ -38,7 +38,7 @@ pub fn dynamic<T>(longest: Duration, mut call: impl FnMut() -> ControlFlow<T, Du
 
 /// What a call with a backoff has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
+pub(crate) enum Attempt {
     /// It got on: the next pause is a short one.
     Progress,
     /// It did not: the next pause is longer.
@@ -47,26 +47,26 @@ pub enum Attempt {
 
 /// How the pauses of [`backoff`] grow.
 #[derive(Clone, Copy, Debug)]
-pub struct Pauses {
-    pub first: Duration,
-    pub longest: Duration,
+pub(crate) struct Pauses {
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
     /// The sum of all pauses without progress that is too long.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
     /// The part of a pause by which chance makes it shorter or longer, so that many who failed together do not come
     /// back together.
-    pub jitter: f64,
+    pub(crate) jitter: f64,
 }
 
 /// The patience of a [`backoff`] has come to its end.
 #[derive(Debug, PartialEq, Eq)]
-pub struct OutOfPatience;
+pub(crate) struct OutOfPatience;
 
 /// Makes a call after pauses that double for as long as it makes no progress. `chance` gives numbers from 0 to 1.
 ///
 /// # Errors
 ///
 /// If it made none for too long.
-pub fn backoff<T>(
+pub(crate) fn backoff<T>(
     pauses: Pauses,
     mut chance: impl FnMut() -> f64,
     mut pause: impl FnMut(Duration),
@@ -88,7 +88,7 @@ pub fn backoff<T>(
 }
 
 /// Makes a call that goes on after a panic, of which `report` is told. A kill still ends it, and so does a timeout.
-pub fn undaunted<T>(
+pub(crate) fn undaunted<T>(
     mut call: impl FnMut() -> ControlFlow<T>,
     mut report: impl FnMut(&(dyn Any + Send)),
 ) -> impl FnMut() -> ControlFlow<T> {
