@@ -107,7 +107,7 @@ where
 }
 
 /// Puts a green thread where it is to start; its closure is `Send`, or stays here because it borrows.
-#[inline]
+#[inline(always)]
 fn place(config: &Config, task: Arc<dyn Task>, size: Option<usize>, borrows: Borrows) -> io::Result<()> {
     let size = size.unwrap_or(config.stack_size());
     if config.mode() == Mode::Plain {
