@@ -1,6 +1,15 @@
 //! The small programs that the idea comes from, as FEATURES §4 numbers them.
 
+#[path = "../../crates/green/examples/l3agent/agent.rs"]
+mod agent;
+#[path = "../../crates/green/examples/dispatcher/dispatcher.rs"]
+mod dispatcher;
+mod drivers;
+#[path = "../../crates/green/examples/l3agent/exclusive.rs"]
+mod exclusive;
+mod locks;
 mod looping;
+mod pools;
 mod several;
 
 use std::cell::{Cell, RefCell};

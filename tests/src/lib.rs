@@ -110,6 +110,8 @@ mod book {
         mod futures {}
         #[doc = include_str!("../../docs/src/guide/synchronisation.md")]
         mod synchronisation {}
+        #[doc = include_str!("../../docs/src/guide/pools.md")]
+        mod pools {}
         #[doc = include_str!("../../docs/src/guide/networking.md")]
         mod networking {}
         #[doc = include_str!("../../docs/src/guide/io.md")]
@@ -120,10 +122,14 @@ mod book {
         mod files {}
         #[doc = include_str!("../../docs/src/guide/processes.md")]
         mod processes {}
+        #[doc = include_str!("../../docs/src/guide/resources.md")]
+        mod resources {}
         #[doc = include_str!("../../docs/src/guide/panics-and-kills.md")]
         mod panics_and_kills {}
         #[doc = include_str!("../../docs/src/guide/greenlets.md")]
         mod greenlets {}
+        #[doc = include_str!("../../docs/src/guide/tasks.md")]
+        mod tasks {}
         #[doc = include_str!("../../docs/src/guide/ports.md")]
         mod ports {}
     }
@@ -134,6 +140,10 @@ mod book {
         mod from_tokio {}
         #[doc = include_str!("../../docs/src/porting/from-may.md")]
         mod from_may {}
+        #[doc = include_str!("../../docs/src/porting/from-eventlet.md")]
+        mod from_eventlet {}
+        #[doc = include_str!("../../docs/src/porting/from-qemu.md")]
+        mod from_qemu {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]

@@ -35,7 +35,13 @@ use settings::Settings;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (Some(runtime), Some(workload)) = (arguments.next(), arguments.next()) else {
+    let runtime = arguments.next();
+    if runtime.as_deref() == Some("stamp") {
+        // A child of the workload `children`.
+        println!("{}", sys::monotonic_ns());
+        return ExitCode::SUCCESS;
+    }
+    let (Some(runtime), Some(workload)) = (runtime, arguments.next()) else {
         eprintln!("green-bench RUNTIME WORKLOAD [KEY=VALUE…]");
         return ExitCode::FAILURE;
     };

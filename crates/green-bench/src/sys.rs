@@ -142,3 +142,12 @@ pub(crate) fn exit_now() -> ! {
     // SAFETY: never returns; nothing of this process is needed any more.
     unsafe { libc::_exit(0) }
 }
+
+/// Returns the time on the clock that all processes share, in nanoseconds.
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `timespec`, which is ours.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    assert_eq!(result, 0, "a clock that Linux always has");
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

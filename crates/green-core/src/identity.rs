@@ -14,7 +14,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::current;
@@ -67,6 +67,8 @@ pub struct Identity {
     id: NonZeroU64,
     name: Option<Box<str>>,
     token: AtomicU32,
+    /// The group that it belongs to; 0 for none.
+    group: AtomicU64,
     /// The way to the record, once the green thread has started.
     started: UnparkerCell,
     /// DONE, AWAITED, DETACHED, EXITS, CLOSED, STARTED, KILLED and WAKERS; every change is `AcqRel`.
@@ -82,6 +84,7 @@ impl Identity {
             id,
             name,
             token: AtomicU32::new(EMPTY),
+            group: AtomicU64::new(0),
             started: UnparkerCell::empty(),
             ends: AtomicU8::new(0),
             exit: AtomicU8::new(Exit::Abandoned as u8),
@@ -262,6 +265,18 @@ pub fn current() -> IdentityRef {
 /// Returns the number of the running green thread.
 pub fn current_id() -> NonZeroU64 {
     current::hub().with_identity(|identity| identity.id())
+}
+
+/// Returns the number of the group that the running green thread belongs to, if it does to one.
+pub fn current_group() -> Option<NonZeroU64> {
+    NonZeroU64::new(current::hub().with_identity(|identity| identity.group.load(Ordering::Relaxed)))
+}
+
+/// Makes the running green thread one of a group, and of no other. The number is the caller's choice: a pool's, say,
+/// which has to know its own.
+pub fn join_group(group: NonZeroU64) {
+    // Relaxed: only the green thread itself asks.
+    current::hub().with_identity(|identity| identity.group.store(group.get(), Ordering::Relaxed));
 }
 
 /// Waits for the running green thread's token and consumes it; ends without it when `deadline` passes. A kill point.

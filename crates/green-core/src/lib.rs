@@ -29,7 +29,7 @@ mod current;
 #[expect(unsafe_code, reason = "stacks that switch to each other")]
 pub mod greenlet;
 #[cfg(not(loom))]
-mod hub;
+pub mod hub;
 #[cfg(not(loom))]
 pub mod identity;
 mod inbox;

@@ -57,6 +57,10 @@ pub enum WaitReason {
     Receive,
     /// The first of several things.
     Select,
+    /// A task to complete.
+    Task,
+    /// A condition of a descriptor that is watched.
+    Watch,
     /// A child process to end.
     Child,
     /// A signal.
@@ -67,6 +71,8 @@ pub enum WaitReason {
     Start,
     /// A future to make progress.
     Future,
+    /// The jobs of a pool to end.
+    Jobs,
     /// A wait of the program's own making.
     Other,
 }

@@ -5,6 +5,7 @@ pub(crate) use green::fs;
 pub(crate) use green::io::{Read, Write};
 pub(crate) use green::net::{TcpListener, TcpStream, UdpSocket};
 pub(crate) use green::os::unix::net::UnixListener;
+pub(crate) use green::pool::tpool::execute as unblock;
 pub(crate) use green::sync::mpsc::{Receiver, channel};
 pub(crate) use green::sync::{LazyLock, Mutex, OnceLock, RwLock};
 use green::sync::{MutexGuard, RwLockReadGuard};
@@ -74,4 +75,14 @@ impl Token {
     pub(crate) fn unpark(&self) {
         self.0.unpark();
     }
+}
+
+/// Returns how many addresses a name has.
+pub(crate) fn resolve(name: String) -> std::io::Result<usize> {
+    Ok(green::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 80))?.count())
+}
+
+/// Runs a program with one argument, and returns what it wrote.
+pub(crate) fn output_of(program: &std::path::Path, argument: &str) -> std::io::Result<Vec<u8>> {
+    Ok(green::process::Command::new(program).arg(argument).output()?.stdout)
 }

@@ -41,6 +41,11 @@ pub(crate) fn join<T>(handle: JoinHandle<T>) -> T {
     handle.join().expect("no panic")
 }
 
+/// There is no pool: the call is made in place.
+pub(crate) fn unblock<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
 pub(crate) fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
 }
@@ -83,4 +88,14 @@ impl Token {
     pub(crate) fn unpark(&self) {
         self.0.unpark();
     }
+}
+
+/// Returns how many addresses a name has.
+pub(crate) fn resolve(name: String) -> std::io::Result<usize> {
+    Ok(std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 80))?.count())
+}
+
+/// Runs a program with one argument, and returns what it wrote.
+pub(crate) fn output_of(program: &std::path::Path, argument: &str) -> std::io::Result<Vec<u8>> {
+    Ok(std::process::Command::new(program).arg(argument).output()?.stdout)
 }

@@ -48,6 +48,10 @@ pub(crate) async fn join<T>(handle: JoinHandle<T>) -> T {
     handle.await.expect("no panic")
 }
 
+pub(crate) async fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(f).await.expect("no panic")
+}
+
 pub(crate) fn listen() -> TcpListener {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");
@@ -94,4 +98,14 @@ impl Token {
     pub(crate) fn unpark(&self) {
         self.0.notify_one();
     }
+}
+
+/// Returns how many addresses a name has.
+pub(crate) async fn resolve(name: String) -> std::io::Result<usize> {
+    Ok(tokio::net::lookup_host((name.as_str(), 80)).await?.count())
+}
+
+/// Runs a program with one argument, and returns what it wrote.
+pub(crate) async fn output_of(program: &std::path::Path, argument: &str) -> std::io::Result<Vec<u8>> {
+    Ok(tokio::process::Command::new(program).arg(argument).output().await?.stdout)
 }

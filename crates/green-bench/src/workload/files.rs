@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::rt;
+use super::{rhythm, rt};
 use crate::meter::Meter;
-use crate::report::{Report, histogram};
+use crate::report::Report;
 use crate::settings::Settings;
 
 /// Bytes of the small file.
@@ -46,21 +46,7 @@ function! {
         std::fs::write(&from, vec![1; megabytes << 20]).expect("a place for a file");
         let done = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&done);
-        let ticker = rt::spawn(task!({
-            let mut lateness = histogram();
-            let mut due = Instant::now();
-            while !seen.load(Ordering::Relaxed) {
-                // A turn that was missed is late, and so are those behind it: none is left out.
-                due += Duration::from_millis(1);
-                let rest = due.saturating_duration_since(Instant::now());
-                // On tokio the shortest sleep takes a millisecond: one that is late would be late for ever.
-                if !rest.is_zero() {
-                    wait!(rt::sleep(rest));
-                }
-                lateness.saturating_record(due.elapsed().as_nanos() as u64);
-            }
-            lateness
-        }));
+        let ticker = rt::spawn(task!({ wait!(rhythm::keep(seen)) }));
         wait!(rt::sleep(Duration::from_millis(5)));
         let meter = Meter::start();
         for _ in 0..copies {

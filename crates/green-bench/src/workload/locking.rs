@@ -34,7 +34,7 @@ function! {
         let mutex = rt::Mutex::new(0);
         let meter = Meter::start();
         for _ in 0..total {
-            *wait!(rt::lock(&mutex)) += 1;
+            *wait!(rt::lock(black_box(&mutex))) += 1;
         }
         let measured = meter.stop();
         assert_eq!(*wait!(rt::lock(&mutex)), total);
@@ -47,26 +47,28 @@ function! {
         let lock = rt::RwLock::new(VALUE);
         let meter = Meter::start();
         for _ in 0..total {
-            black_box(*wait!(rt::read_lock(&lock)));
+            black_box(*wait!(rt::read_lock(black_box(&lock))));
         }
         meter.stop()
     }
 }
 
+#[inline(never)]
 fn once(total: usize) -> Measured {
     ONCE.set(VALUE).expect("nobody has set it");
     let meter = Meter::start();
     for _ in 0..total {
-        black_box(ONCE.get());
+        black_box(black_box(&ONCE).get());
     }
     meter.stop()
 }
 
+#[inline(never)]
 fn lazy(total: usize) -> Measured {
     assert_eq!(*LAZY, VALUE);
     let meter = Meter::start();
     for _ in 0..total {
-        black_box(*LAZY);
+        black_box(**black_box(&LAZY));
     }
     meter.stop()
 }

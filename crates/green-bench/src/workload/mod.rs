@@ -1,11 +1,14 @@
 //! The workloads: each written once, and compiled for every runtime.
 
+mod calls;
 mod channels;
 mod echo;
 mod files;
 mod idle;
 mod locking;
 mod memory;
+mod outside;
+mod rhythm;
 mod spawning;
 mod starting;
 mod timers;
@@ -39,6 +42,9 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
                 "throughput" => wait!(channels::throughput(settings)),
                 "read" => wait!(files::read(settings)),
                 "copy" => wait!(files::copy(settings)),
+                "names" => wait!(outside::names(settings)),
+                "children" => wait!(outside::children(settings)),
+                "calls" => wait!(calls::run(settings)),
                 "idle" => wait!(idle::run(settings)),
                 other => panic!("unknown workload {other}"),
             }

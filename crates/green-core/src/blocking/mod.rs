@@ -3,6 +3,8 @@
 //! An OS thread on which nobody else could run meanwhile makes the call itself, which is what std does.
 
 #[cfg(not(loom))]
+use crate::config::Config;
+#[cfg(not(loom))]
 use crate::current;
 #[cfg(not(loom))]
 use crate::kill::Shield;
@@ -10,6 +12,7 @@ use crate::kill::Shield;
 use crate::unpark::WaitReason;
 
 mod crew;
+mod handle;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "buffers lent to another OS thread")]
 mod lend;
@@ -19,14 +22,15 @@ mod model;
 mod pool;
 mod ticket;
 
+pub use handle::JoinHandle;
 #[cfg(not(loom))]
 pub use lend::{unblock_filling, unblock_with_bytes};
 #[cfg(not(loom))]
-pub use pool::Pool;
+pub use pool::{Hold, Pool};
 
 /// Where [`unblock`] runs things: files, mostly.
 #[cfg(not(loom))]
-static CALLS: Pool = Pool::configured("green-blocking");
+static CALLS: Pool = Pool::configured("green-blocking", Config::blocking_threads);
 
 /// Where [`unblock_long`] runs things. With std each of them would have an OS thread of its own, so there may be many.
 #[cfg(not(loom))]

@@ -6,6 +6,7 @@
 //! | `GREEN_HUBS` | [`hubs`](ConfigBuilder::hubs) | 0 to 1024 | as many as there are processors |
 //! | `GREEN_STACK_SIZE` | [`stack_size`](ConfigBuilder::stack_size) | 1 to 64 GiB, in bytes | `RUST_MIN_STACK`, or 2 MiB |
 //! | `GREEN_BLOCKING_THREADS` | [`blocking_threads`](ConfigBuilder::blocking_threads) | 1 to 32768 | 512 |
+//! | `GREEN_TPOOL_SIZE` | [`tpool_size`](ConfigBuilder::tpool_size) | 0 to 32768 | 20 |
 //!
 //! A value that is not allowed is an error, which comes back from everything that can return one, every time: a
 //! program should not run for weeks with settings that nobody chose. A variable that is set to the empty string counts
@@ -36,6 +37,8 @@ const DEFAULT_STACK_SIZE: usize = 2 << 20;
 const MAX_BLOCKING_THREADS: usize = 1 << 15;
 /// Blocking threads sleep in the kernel, so their number follows the program's concurrency, not the processors.
 const DEFAULT_BLOCKING_THREADS: usize = 512;
+/// What eventlet has: programs give their database as many connections.
+const DEFAULT_TPOOL_SIZE: usize = 20;
 
 /// What the process runs with once something has asked.
 static INSTALLED: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
@@ -58,6 +61,7 @@ pub struct Config {
     hubs: usize,
     stack_size: usize,
     blocking_threads: usize,
+    tpool_size: usize,
 }
 
 impl Config {
@@ -69,6 +73,7 @@ impl Config {
                 hubs: thread::available_parallelism().map_or(1, NonZero::get).min(MAX_HUBS),
                 stack_size: default_stack_size(),
                 blocking_threads: DEFAULT_BLOCKING_THREADS,
+                tpool_size: DEFAULT_TPOOL_SIZE,
             },
         }
     }
@@ -112,6 +117,11 @@ impl Config {
     /// Returns how many OS threads the blocking pool may have at most.
     pub fn blocking_threads(&self) -> usize {
         self.blocking_threads
+    }
+
+    /// Returns how many OS threads run the calls that `tpool` is given; with 0, they are made in place.
+    pub fn tpool_size(&self) -> usize {
+        self.tpool_size
     }
 }
 
@@ -162,16 +172,23 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets how many OS threads run the calls that `tpool` is given; with 0, they are made in place and block their hub.
+    pub fn tpool_size(mut self, tpool_size: usize) -> Self {
+        self.config.tpool_size = tpool_size;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// [`ConfigError::OutOfRange`] for the first that is too small or too large.
     pub fn build(self) -> Result<Config, ConfigError> {
-        let Config { mode: _, hubs, stack_size, blocking_threads } = self.config;
+        let Config { mode: _, hubs, stack_size, blocking_threads, tpool_size } = self.config;
         check("hubs", hubs, 0, MAX_HUBS)?;
         check("stack_size", stack_size, 1, MAX_STACK_SIZE)?;
         check("blocking_threads", blocking_threads, 1, MAX_BLOCKING_THREADS)?;
+        check("tpool_size", tpool_size, 0, MAX_BLOCKING_THREADS)?;
         Ok(self.config)
     }
 }
@@ -272,6 +289,8 @@ mod tests {
         check(Config::builder().stack_size(0), Some("stack_size is 0, but must be from 1 to 68719476736"));
         check(Config::builder().blocking_threads(1), None);
         check(Config::builder().blocking_threads(0), Some("blocking_threads is 0, but must be from 1 to 32768"));
+        check(Config::builder().tpool_size(0), None);
+        check(Config::builder().tpool_size(40_000), Some("tpool_size is 40000, but must be from 0 to 32768"));
     }
 
     #[test]

@@ -9,9 +9,10 @@ const MODE: &str = "GREEN";
 const HUBS: &str = "GREEN_HUBS";
 const STACK_SIZE: &str = "GREEN_STACK_SIZE";
 const BLOCKING_THREADS: &str = "GREEN_BLOCKING_THREADS";
+const TPOOL_SIZE: &str = "GREEN_TPOOL_SIZE";
 
 /// Every variable that is read here.
-const KNOWN: [&str; 4] = [MODE, HUBS, STACK_SIZE, BLOCKING_THREADS];
+const KNOWN: [&str; 5] = [MODE, HUBS, STACK_SIZE, BLOCKING_THREADS, TPOOL_SIZE];
 
 /// What names of variables that may be ours begin with.
 const PREFIX: &str = "GREEN_";
@@ -44,6 +45,7 @@ fn apply(builder: ConfigBuilder, name: &str, value: &str) -> Result<ConfigBuilde
         }
         BLOCKING_THREADS => parse_number(BLOCKING_THREADS, value, 1, MAX_BLOCKING_THREADS, "")
             .map(|threads| builder.blocking_threads(threads)),
+        TPOOL_SIZE => parse_number(TPOOL_SIZE, value, 0, MAX_BLOCKING_THREADS, "").map(|size| builder.tpool_size(size)),
         unknown => match probably_meant(unknown) {
             Some(meant) => Err(ConfigError::Misspelt { variable: unknown.to_owned(), meant }),
             None => Ok(builder),
@@ -128,6 +130,8 @@ mod tests {
         check(HUBS, "", default());
         check(STACK_SIZE, "65536", default().stack_size(65536));
         check(BLOCKING_THREADS, "3", default().blocking_threads(3));
+        check(TPOOL_SIZE, "0", default().tpool_size(0));
+        check(TPOOL_SIZE, "3", default().tpool_size(3));
     }
 
     #[test]
@@ -152,6 +156,7 @@ mod tests {
             check(STACK_SIZE, value, &expected);
         }
         assert!(read_one(BLOCKING_THREADS, "0").is_err());
+        assert!(read_one(TPOOL_SIZE, "-1").is_err());
     }
 
     #[test]
@@ -172,6 +177,7 @@ mod tests {
             ("GREEN_STACK_SISE", STACK_SIZE),
             ("GREEN_BLOCKING_THREAD", BLOCKING_THREADS),
             ("GREEN_BLOCK_THREADS", BLOCKING_THREADS),
+            ("GREEN_TPOOLSIZE", TPOOL_SIZE),
         ] {
             let expected = ConfigError::Misspelt { variable: slip.to_owned(), meant };
             assert_eq!(read_one(slip, "1"), Err(expected));

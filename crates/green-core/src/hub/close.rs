@@ -8,7 +8,6 @@
 
 use super::Hub;
 use crate::record::State;
-use crate::run_queue::Runnable;
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
 use crate::wait_queue::Node;
@@ -36,6 +35,7 @@ impl Hub {
         self.closing.set(true);
         self.drop_unstarted();
         self.drop_delayed();
+        self.close_posts();
         self.leak_started();
         // Dropping closures may have sent more; the messages that stay are for generations that have ended, and for timers
         // whose keys are never used again.
@@ -62,11 +62,7 @@ impl Hub {
     }
 
     fn drop_unstarted(&self) {
-        for runnable in self.run_queue.take_all() {
-            if let Runnable::StartLocal(unstarted) = runnable {
-                abandon(*unstarted);
-            }
-        }
+        self.run_queue.clear().into_iter().for_each(abandon);
         let shared = std::mem::take(&mut *self.shared.unstarted().lock());
         shared.into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {

@@ -17,7 +17,7 @@
 //!            └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool ([`Hub::arrive`]),
+//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool (`Hub::arrive`),
 //! because nobody can free the stack that it stands on. If the next in turn is an unstarted green thread with the same
 //! stack size, it runs on the finishing stack without a switch at all.
 //!
@@ -25,7 +25,7 @@
 //!
 //! A root with no green thread beside it, a green thread inside `no_switch`, and the loop itself (should a destructor
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
-//! comes ([`sleep`]).
+//! comes (`sleep.rs`).
 //!
 //! # What was rejected
 //!
@@ -35,6 +35,7 @@
 
 mod close;
 mod delay;
+mod handle;
 mod lifecycle;
 mod patience;
 pub(crate) mod shared;
@@ -55,7 +56,7 @@ use crate::panic_count;
 use crate::placement::Favourite;
 use crate::reactor::Reactor;
 use crate::record::{Record, Records, State};
-use crate::run_queue::{RunQueue, Runnable};
+use crate::run_queue::{RunQueue, Runnable, Turn};
 use crate::spawn::delay::Delayed;
 use crate::spawn::identity_ref::Root;
 use crate::spawn::unstarted::{Task, Unstarted};
@@ -66,9 +67,12 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
+use handle::Posts;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
+
+pub use handle::HubHandle;
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +116,8 @@ pub(crate) struct Hub {
     live: Cell<usize>,
     /// Green threads that have a timer of this hub to start them.
     delayed: Cell<usize>,
+    /// What others post to be run here; see `handle.rs`.
+    posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
@@ -154,6 +160,7 @@ impl Hub {
             records,
             live: Cell::new(0),
             delayed: Cell::new(0),
+            posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
             closing: Cell::new(false),
             searcher: Cell::new(false),
@@ -314,6 +321,13 @@ impl Hub {
         self.run_queue.push(Runnable::Resume(record));
     }
 
+    /// Leaves a green thread that cannot be started to the loop, which drops its closure: a destructor must not run where
+    /// the caller stands.
+    pub(crate) fn refuse(&self, task: Arc<dyn Task>, error: io::Error) {
+        self.set_live(self.live.get() + 1);
+        self.unstartable.borrow_mut().push((task, error));
+    }
+
     /// Queues an unstarted green thread that stays on this hub.
     ///
     /// # Errors
@@ -329,7 +343,7 @@ impl Hub {
     /// Queues an unstarted green thread that stays on this hub, which is prepared for it.
     pub(super) fn enqueue_here(&self, unstarted: Unstarted) {
         self.set_live(self.live.get() + 1);
-        self.run_queue.push(Runnable::StartLocal(Box::new(unstarted)));
+        self.run_queue.push_local(unstarted);
     }
 
     /// Makes sure that green threads can be started beside the root; fails as [`enqueue_local`](Self::enqueue_local).
@@ -430,11 +444,20 @@ impl Hub {
         if self.waits_in_place(record) {
             return self.yield_in_place();
         }
-        if self.run_queue.is_empty() && self.run_queue.spend() {
-            return;
+        // One that unwinds goes the long way.
+        if !std::thread::panicking() && self.run_queue.spend() {
+            match self.run_queue.exchange(record) {
+                Turn::Own => return,
+                Turn::Of(next) => {
+                    record.state.set(State::Runnable);
+                    return self.switch_to(&record.slot, next);
+                }
+                Turn::Other => self.run_queue.refund(),
+            }
+        } else {
+            self.run_queue.push(Runnable::Resume(record));
         }
         record.state.set(State::Runnable);
-        self.run_queue.push(Runnable::Resume(record));
         self.suspend(record);
     }
 

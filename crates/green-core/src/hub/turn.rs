@@ -58,7 +58,7 @@ impl Hub {
                 self.set_live(self.live.get() + 1);
                 self.start(unstarted, here)
             }
-            Runnable::StartLocal(unstarted) => self.start(*unstarted, here),
+            Runnable::StartLocal => self.start(self.run_queue.pop_local()?, here),
         }
     }
 
@@ -114,6 +114,7 @@ impl Hub {
                 Message::Hasten(key) => self.hasten(key),
                 Message::Forget(token) => self.reactor.forget(self, token),
                 Message::Release(token) => self.reactor.release(self, token),
+                Message::Posts => self.begin_post(),
             }
         }
     }

@@ -18,6 +18,7 @@ pub mod family;
 pub mod file;
 mod source;
 pub mod unix;
+pub mod watch;
 mod wishes;
 
 use std::fmt;

@@ -11,7 +11,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -96,6 +96,8 @@ pub(super) struct Source {
     token: AtomicU64,
     /// The number of events at which the published hub found the socket empty.
     emptied: AtomicU64,
+    /// The last `recv_unix` filled its buffer: a hint for the next one.
+    pub(super) filled: AtomicBool,
     registrations: Mutex<Registrations>,
 }
 
@@ -107,6 +109,7 @@ impl Source {
             published: AtomicPtr::new(ptr::null_mut()),
             token: AtomicU64::new(0),
             emptied: AtomicU64::new(UNKNOWN),
+            filled: AtomicBool::new(false),
             registrations: Mutex::new(Registrations::default()),
         }
     }

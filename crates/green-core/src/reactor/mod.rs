@@ -22,6 +22,7 @@
 //! dead registration, whose generation no longer fits. If the number comes back before this hub has heard of the close, the new
 //! registration retires the old one.
 
+mod either;
 pub(crate) mod waker;
 
 use std::cell::RefCell;

@@ -291,25 +291,36 @@ fn cpu_time() -> Duration {
 
 #[test]
 fn data_behind_a_passed_descriptor_is_not_forgotten() {
+    // Two reads that empty the socket: from here on the reader may know that nothing is there.
+    check_data_behind_a_descriptor(&[&[1], &[2]]);
+    // A read that fills its buffer: the next one is made differently.
+    check_data_behind_a_descriptor(&[&[1], &[2; 100]]);
+}
+
+/// Sends `before`, waiting for each to be read, and then something with a descriptor and more behind it.
+fn check_data_behind_a_descriptor(before: &[&[u8]]) {
+    let all = before.concat().len() + "withbehind".len();
     let (near, mut far) = UnixStream::pair().unwrap();
     let (tell, told) = std::sync::mpsc::channel();
     let reader = thread::spawn(move || {
         let mut buf = [0; 100];
         let mut total = 0;
-        while total < 12 {
+        while total < all {
             total += far.read(&mut buf).unwrap();
             tell.send(total).unwrap();
         }
     });
-    let give_and_wait = |bytes: &[u8]| {
+    let mut sent = 0;
+    let mut give_and_wait = |bytes: &[u8]| {
         (&near).write_all(bytes).unwrap();
-        while told.try_recv().is_err() {
+        sent += bytes.len();
+        while told.try_recv() != Ok(sent) {
             give_way();
         }
     };
-    // Two reads that empty the socket: from here on the reader may know that nothing is there.
-    give_and_wait(b"1");
-    give_and_wait(b"2");
+    for bytes in before {
+        give_and_wait(bytes);
+    }
     // The read stops behind the data that came with the descriptor, however much follows.
     let mut control = Vec::new();
     control.extend_from_slice(&20_usize.to_ne_bytes());

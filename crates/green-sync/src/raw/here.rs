@@ -1,4 +1,4 @@
-//! Which OS thread locked last: a hint that tells whether spinning can help.
+//! Which OS thread has a lock: a hint that tells whether spinning can help.
 //!
 //! The holder of a lock either runs on another OS thread, and may be done in a moment, or it is a green thread of this
 //! one, and then it will not get on before we park. A spin helps in the first case alone.
@@ -9,9 +9,14 @@ use std::ptr;
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Aligned, so that the last four bits of its address say nothing. A `Cell`, lest it be merged with other constants.
+#[cfg(not(loom))]
+#[repr(align(16))]
+struct Place(#[expect(dead_code, reason = "only its address counts")] Cell<u8>);
+
+#[cfg(not(loom))]
 thread_local! {
-    /// Never read: its address is this OS thread's number. A `Cell`, lest it be merged with other constants.
-    static HERE: Cell<u8> = const { Cell::new(0) };
+    static HERE: Place = const { Place(Cell::new(0)) };
 }
 
 /// The last OS thread that took a lock, by its number, or 0.
@@ -56,9 +61,16 @@ impl Holder {
     }
 }
 
+/// Returns the number of this OS thread: multiples of 16, unlike those of the other OS threads that live.
 #[cfg(not(loom))]
 #[inline(always)]
-fn here() -> usize {
+pub(super) fn here() -> usize {
     // In a thread-local destructor there is still an address, because the value has no destructor of its own.
-    HERE.with(|byte| ptr::from_ref(byte).addr())
+    HERE.with(|place| ptr::from_ref(place).addr())
+}
+
+/// A model has one OS thread, where all its threads are green: it has nothing to gain from spinning.
+#[cfg(loom)]
+pub(super) fn here() -> usize {
+    0
 }

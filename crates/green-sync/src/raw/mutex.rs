@@ -4,14 +4,16 @@
 //!
 //! The word is a set of bits; 0 is "free, and nobody waits".
 //!
-//! | bit     | meaning                                                                    | set by | cleared by |
+//! | bits    | meaning                                                                    | set by | cleared by |
 //! |---------|----------------------------------------------------------------------------|--------|------------|
-//! | LOCKED  | somebody has the lock, or it is kept for somebody                          | who takes it | who unlocks it |
-//! | WAITERS | the queue may not be empty                                                 | who is about to wait, under the queue's lock | an unlock that found nobody there |
-//! | FAIR    | a waiter lost too often: unlocks hand the lock over instead of freeing it  | that waiter | that waiter, when it has the lock or gives up |
-//! | HANDED  | (with LOCKED) the lock is kept for one that was notified                   | an unlock | who claims it |
+//! | LOCKED  | somebody has the lock                                                      | who takes it | who unlocks it |
+//! | WAITERS | the queue may not be empty                                                 | who is about to wait, under the queue's lock | an unlock that finds nobody there, under the same lock |
+//! | FAIR    | a waiter lost too often: only one that was notified may take the lock      | that waiter | that waiter, when it has the lock or gives up; an unlock that finds nobody |
+//! | HOLDER  | (with LOCKED) the number of the OS thread that has it: the upper 28 bits   | who takes it | who unlocks it |
 //!
-//! An uncontended lock is 0 → LOCKED and an unlock LOCKED → 0, one compare-exchange each. All else is out of line.
+//! An uncontended lock is 0 → LOCKED + HOLDER, one compare-exchange, and an unlock takes the same away, one subtraction:
+//! a lock is taken and freed on one OS thread, because green threads do not move (I2) and guards are not `Send`. All
+//! else is out of line.
 //!
 //! # Waiting
 //!
@@ -21,21 +23,20 @@
 //! keeps the lock busy while the notified one is on its way, which takes 20 ns on the same hub, if it is idle, and
 //! 40 µs if a core must be woken.
 //!
-//! WAITERS is cleared when an unlock notifies nobody. Somebody may have joined the queue in between, under a WAITERS
-//! that is now gone; so the clearing is followed by another notification. Whoever gets it and cannot have the lock sets
-//! WAITERS again, on behalf of all in the queue.
+//! WAITERS is cleared, and FAIR with it, by an unlock that finds nobody, *under the queue's lock*: whoever comes later
+//! sets them anew.
 //!
 //! # Fairness
 //!
 //! A waiter that lost demands fairness: FAIR. It counts how often it lost; once is enough if the one that has the lock is
 //! a green thread of the same OS thread, for that one parked with the lock held and will do so again, so every further
 //! try costs two switches for nothing. Against others it is patient, because a hand-off to another core leaves the
-//! lock idle until that core wakes up. Under FAIR an unlock sets HANDED, keeps LOCKED, and notifies the first in the
-//! queue; nobody but one that was notified takes a lock that is kept so. That goes on until whoever demanded it has had
-//! the lock; it was in the queue, so that is a bounded number of hand-offs away.
+//! lock idle until that core wakes up. Under FAIR a free lock is kept for one that was notified. That goes on until
+//! whoever demanded it has had the lock; it was in the queue, so that is a bounded number of hand-offs away.
 //!
-//! A hand-off finds the queue empty if its last waiters have been notified and are on their way, or have given up. The
-//! unlock then takes the lock back and frees it, unless one of them was quicker and claimed it.
+//! Nobody waits for a lock that is kept for nobody: while the lock is free and FAIR is set, an unlock is about to notify
+//! (or to clear FAIR, because the queue is empty), or one that was notified is about to take it. A notified one that
+//! finds the lock taken was beaten by another that was notified, and that one's unlock notifies anew.
 //!
 //! # Leaving
 //!
@@ -65,18 +66,19 @@ use green_core::primitive::{AtomicU32, Ordering, spin};
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
 
-use super::here::Holder;
+use super::here::here;
 
 const LOCKED: u32 = 1;
 const WAITERS: u32 = 2;
 const FAIR: u32 = 4;
-const HANDED: u32 = 8;
+/// The bits that number the OS thread of the one that has the lock. Only a hint: numbers may be equal.
+const HOLDER: u32 = !15;
 
 /// How often a waiter loses against other OS threads before it demands to be handed the lock.
 const PATIENCE: u32 = 16;
 
 /// How often a spin looks at a lock that is held on another OS thread and that nobody waits for.
-const SPINS: u32 = 100;
+const SPINS: u32 = 7;
 
 /// A mutex without data: `lock` parks the green thread while another has it.
 ///
@@ -86,7 +88,6 @@ const SPINS: u32 = 100;
 #[derive(Debug)]
 pub struct RawMutex {
     state: AtomicU32,
-    holder: Holder,
     queue: WaitQueue,
 }
 
@@ -106,14 +107,14 @@ impl RawMutex {
     #[cfg(not(loom))]
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: AtomicU32::new(0), holder: Holder::nobody(), queue: WaitQueue::new() }
+        Self { state: AtomicU32::new(0), queue: WaitQueue::new() }
     }
 
     /// Creates an unlocked mutex.
     #[cfg(loom)]
     #[must_use]
     pub fn new() -> Self {
-        Self { state: AtomicU32::new(0), holder: Holder::nobody(), queue: WaitQueue::new() }
+        Self { state: AtomicU32::new(0), queue: WaitQueue::new() }
     }
 
     /// Takes the lock; a kill point if it must wait.
@@ -122,18 +123,13 @@ impl RawMutex {
         if !self.take_free() {
             self.acquire_contended();
         }
-        self.holder.note();
     }
 
     /// Takes the lock if that needs no waiting.
     #[cfg(not(loom))]
     #[inline]
     pub(super) fn try_acquire(&self) -> bool {
-        let taken = self.take_free() || self.take(&Wait::default());
-        if taken {
-            self.holder.note();
-        }
-        taken
+        self.take_free() || self.take(&Wait::default())
     }
 
     /// Takes the lock unless `deadline` passes before; a kill point if it must wait.
@@ -145,15 +141,17 @@ impl RawMutex {
                 Err(_) => return false,
             }
         }
-        self.holder.note();
         true
     }
 
     /// Gives up the lock, which the caller must have.
     #[inline]
     pub(super) fn release(&self) {
-        if self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_err() {
-            self.release_contended();
+        let taken = number() | LOCKED;
+        let before = self.state.fetch_sub(taken, Ordering::Release);
+        debug_assert_eq!(before & (HOLDER | LOCKED), taken, "a lock is unlocked where it was locked");
+        if before & WAITERS != 0 {
+            self.notify_next();
         }
     }
 
@@ -163,14 +161,14 @@ impl RawMutex {
         self.state.fetch_or(WAITERS, Ordering::Relaxed);
     }
 
-    /// Returns true if somebody has the lock now.
+    /// Returns true if somebody has the lock now, or it is kept for somebody.
     pub(super) fn is_held(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & LOCKED != 0
+        self.state.load(Ordering::Relaxed) & (LOCKED | FAIR) != 0
     }
 
     #[inline(always)]
     fn take_free(&self) -> bool {
-        self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.state.compare_exchange(0, number() | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     #[cold]
@@ -182,7 +180,7 @@ impl RawMutex {
         }
     }
 
-    /// Takes the lock if it is free, or kept for one like this.
+    /// Takes the lock if it is free for one like this.
     fn take(&self, wait: &Wait) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         while let Some(taken) = taken(state, wait) {
@@ -242,7 +240,7 @@ impl RawMutex {
                 return Ok(());
             }
             wait.lost += 1;
-            wait.demands = wait.lost >= PATIENCE || self.holder.is_here();
+            wait.demands = wait.lost >= PATIENCE || is_held_here(self.state.load(Ordering::Relaxed));
         }
     }
 
@@ -253,64 +251,43 @@ impl RawMutex {
             if state & LOCKED == 0 {
                 return true;
             }
-            if state & WAITERS != 0 || self.holder.is_here() {
+            if state & WAITERS != 0 || is_held_here(state) {
                 return false;
             }
-            spin(round % 32);
+            for _ in 0..1_u32 << round {
+                spin(0);
+            }
         }
         false
     }
 
     #[cold]
     #[inline(never)]
-    fn release_contended(&self) {
-        const HAND_OVER: u32 = WAITERS | FAIR;
-        let mut state = self.state.load(Ordering::Relaxed);
-        let handed = loop {
-            let hand_over = state & HAND_OVER == HAND_OVER;
-            let next = if hand_over { state | HANDED } else { state & !LOCKED };
-            match self.state.compare_exchange_weak(state, next, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => break hand_over,
-                Err(now) => state = now,
-            }
-        };
-        if state & WAITERS == 0 {
-            return;
-        }
+    fn notify_next(&self) {
         // Under the queue's lock: whoever comes later sets the bits anew.
         self.queue.notify_one_or(|| {
-            if handed {
-                self.take_back();
-            } else {
-                self.state.fetch_and(!HAND_OVER, Ordering::Relaxed);
-            }
+            self.state.fetch_and(!(WAITERS | FAIR), Ordering::Relaxed);
         });
-    }
-
-    /// Frees a lock that was kept for somebody and not claimed yet; returns false if it was.
-    fn take_back(&self) -> bool {
-        let mut state = self.state.load(Ordering::Relaxed);
-        while state & HANDED != 0 {
-            // The hand-over's `Release` heads the sequence that this continues.
-            match self.state.compare_exchange_weak(state, 0, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => state = now,
-            }
-        }
-        false
     }
 }
 
 /// Returns the word after the lock was taken, if it can be.
+#[inline]
 fn taken(state: u32, wait: &Wait) -> Option<u32> {
+    let free = state & LOCKED == 0 && (state & FAIR == 0 || wait.notified);
     let served = if wait.demands { !FAIR } else { !0 };
-    if state & LOCKED == 0 {
-        Some((state | LOCKED) & served)
-    } else if state & HANDED != 0 && wait.notified {
-        Some(state & !HANDED & served)
-    } else {
-        None
-    }
+    free.then(|| (state & served) | number() | LOCKED)
+}
+
+/// Returns the number of this OS thread, in the bits of [`HOLDER`].
+#[inline(always)]
+fn number() -> u32 {
+    here() as u32 & HOLDER
+}
+
+/// Returns true if a green thread of this OS thread has the lock.
+fn is_held_here(state: u32) -> bool {
+    state & LOCKED != 0 && state & HOLDER == number()
 }
 
 // A panic leaves a raw lock locked or free, and neither is a broken state.

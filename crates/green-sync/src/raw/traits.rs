@@ -1,6 +1,6 @@
 //! The traits of `lock_api` for the raw locks.
 //!
-//! Guards are not `Send`, as std's are not. Nothing here could go wrong if they were: a lock does not ask who unlocks it.
+//! Guards are not `Send`, as std's are not; a mutex must be unlocked on the OS thread that locked it.
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ unsafe impl<T: ?Sized + Sync> Sync for MutexGuard<'_, T> {}
 // SAFETY: as above.
 unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 
-// SAFETY: LOCKED is set by one compare-exchange with `Acquire` from a word without it, or passed on by HANDED to one
-// claimer, and is cleared with `Release`; a wait that unwinds (I7) has left without the lock. A locked mutex may be
-// dropped or moved: waiters borrow it, so there are none.
+// SAFETY: LOCKED is set by one compare-exchange with `Acquire` from a word without it, and is
+// taken away with `Release`, on the same OS thread (I2: guards are not `Send`, and green threads do not move); a wait
+// that unwinds (I7) has left without the lock. A locked mutex may be dropped or moved: waiters borrow it, so there are none.
 unsafe impl lock_api::RawMutex for RawMutex {
     const INIT: Self = Self::new();
 

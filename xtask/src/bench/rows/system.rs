@@ -1,4 +1,4 @@
-//! The rows of datagrams, Unix sockets and files.
+//! The rows of datagrams, Unix sockets, files, names and children.
 
 use crate::bench::row::Disturbance::{AnyWait, OthersOnTop};
 use crate::bench::row::Row;
@@ -7,7 +7,7 @@ use crate::bench::row::Target::{AtMost, Times};
 
 /// Returns the rows.
 pub(super) fn rows() -> Vec<Row> {
-    datagram().into_iter().chain(files()).collect()
+    datagram().into_iter().chain(files()).chain(outside()).collect()
 }
 
 fn datagram() -> [Row; 2] {
@@ -21,6 +21,22 @@ fn datagram() -> [Row; 2] {
             .figure("latency_p99_us", "µs, p99", [])
     };
     [row("UDP echo, 64 peers", "udp"), row("Unix stream echo, 64 peers", "unix")]
+}
+
+fn outside() -> [Row; 2] {
+    [
+        Row::alone("outside", "200 names at once beside a 1 ms rhythm", "names", "names=200 rounds=20")
+            .on(&[Green, TokioCt, Threads])
+            .disturbed_by(OthersOnTop)
+            .figure("late_p99_us", "µs late, p99", [AtMost(1000.0)])
+            .figure("late_p50_us", "µs late, p50", [])
+            .figure("names_per_s", "names a second", []),
+        Row::alone("outside", "a child's end is seen", "children", "total=400")
+            .on(&[Green, TokioCt, Threads])
+            .disturbed_by(OthersOnTop)
+            .figure("seen_p99_us", "µs after its last word, p99", [AtMost(1000.0)])
+            .figure("seen_p50_us", "µs after its last word, p50", []),
+    ]
 }
 
 fn files() -> [Row; 3] {

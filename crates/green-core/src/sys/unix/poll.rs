@@ -41,3 +41,30 @@ pub(crate) fn poll_fds(fd: Option<(RawFd, Direction)>, wake: RawFd, timeout: Opt
         Err(error) => Err(error),
     }
 }
+
+/// The conditions of a descriptor, as `poll(2)` numbers them.
+pub(crate) mod conditions {
+    pub(crate) const IN: i16 = libc::POLLIN;
+    pub(crate) const PRI: i16 = libc::POLLPRI;
+    pub(crate) const OUT: i16 = libc::POLLOUT;
+    pub(crate) const ERR: i16 = libc::POLLERR;
+    pub(crate) const HUP: i16 = libc::POLLHUP;
+    pub(crate) const NVAL: i16 = libc::POLLNVAL;
+}
+
+/// Returns which of the conditions `asked` hold for `fd` now, and which of `ERR`, `HUP` and `NVAL`, without waiting.
+pub(crate) fn poll_now(fd: RawFd, asked: i16) -> io::Result<i16> {
+    if fd < 0 {
+        // The kernel would skip it.
+        return Ok(conditions::NVAL);
+    }
+    let mut entry = pollfd { fd, events: asked, revents: 0 };
+    loop {
+        // SAFETY: the pointer leads to one entry that lives for the length of the call.
+        match check(unsafe { libc::poll(&raw mut entry, 1, 0) }) {
+            Ok(_) => return Ok(entry.revents),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
