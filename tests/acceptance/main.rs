@@ -2,6 +2,7 @@
 
 #[path = "../../crates/green/examples/l3agent/agent.rs"]
 mod agent;
+mod coroutines;
 #[path = "../../crates/green/examples/dispatcher/dispatcher.rs"]
 mod dispatcher;
 mod drivers;

@@ -116,6 +116,8 @@ mod book {
         mod networking {}
         #[doc = include_str!("../../docs/src/guide/io.md")]
         mod io {}
+        #[doc = include_str!("../../docs/src/guide/channels.md")]
+        mod channels {}
         #[doc = include_str!("../../docs/src/guide/time.md")]
         mod time {}
         #[doc = include_str!("../../docs/src/guide/files.md")]
@@ -130,6 +132,8 @@ mod book {
         mod greenlets {}
         #[doc = include_str!("../../docs/src/guide/tasks.md")]
         mod tasks {}
+        #[doc = include_str!("../../docs/src/guide/hub.md")]
+        mod hub {}
         #[doc = include_str!("../../docs/src/guide/ports.md")]
         mod ports {}
     }
@@ -144,6 +148,8 @@ mod book {
         mod from_eventlet {}
         #[doc = include_str!("../../docs/src/porting/from-qemu.md")]
         mod from_qemu {}
+        #[doc = include_str!("../../docs/src/porting/from-greenlet.md")]
+        mod from_greenlet {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]
@@ -154,6 +160,8 @@ mod book {
         mod configuration {}
         #[doc = include_str!("../../docs/src/reference/modes.md")]
         mod modes {}
+        #[doc = include_str!("../../docs/src/reference/patch.md")]
+        mod patch {}
         #[doc = include_str!("../../docs/src/reference/platforms.md")]
         mod platforms {}
         #[doc = include_str!("../../docs/src/reference/what-blocks.md")]

@@ -1,38 +1,10 @@
-//! Single operations of greenlets, coroutines and green-thread locals.
+//! Lives of greenlets and coroutines, and green-thread locals. Switches are measured by the bench `switch`.
 
 use std::cell::Cell;
-use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use green_core::coroutine::{Coroutine, Step, Yielder};
-use green_core::greenlet::{self, Greenlet};
-
-/// There and back: two switches per iteration.
-fn switch(c: &mut Criterion) {
-    let main = greenlet::current();
-    let echo = Greenlet::new(move |_| {
-        loop {
-            main.switch(());
-        }
-        #[expect(unreachable_code, reason = "gives the closure a type")]
-        ()
-    });
-    c.bench_function("greenlet/switch_there_and_back", |b| b.iter(|| echo.switch(())));
-}
-
-fn resume(c: &mut Criterion) {
-    let mut counter = Coroutine::new(|out: &Yielder<u64, u64>, mut n: u64| -> () {
-        loop {
-            n = out.suspend(n + 1);
-        }
-    });
-    c.bench_function("coroutine/resume_and_suspend", |b| {
-        b.iter(|| match counter.resume(black_box(1)) {
-            Step::Yield(n) => n,
-            Step::Done(()) => unreachable!("it runs for ever"),
-        });
-    });
-}
+use green_core::coroutine::{Coroutine, Yielder};
+use green_core::greenlet::Greenlet;
 
 fn lives(c: &mut Criterion) {
     c.bench_function("greenlet/make_run_drop", |b| {
@@ -53,5 +25,5 @@ fn local(c: &mut Criterion) {
     c.bench_function("local/get_and_set_of_std", |b| b.iter(|| STD.set(STD.get() + 1)));
 }
 
-criterion_group!(benches, switch, resume, lives, local);
+criterion_group!(benches, lives, local);
 criterion_main!(benches);

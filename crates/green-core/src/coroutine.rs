@@ -23,6 +23,9 @@
 //! - It belongs to the green thread that resumed it first, because its frames may borrow that one's locals: no other can
 //!   resume it.
 //! - A panic goes on in [`resume`](Coroutine::resume), and the coroutine is done.
+//! - What counts for the green thread goes on counting while the coroutine is suspended: shields and alarms that its body
+//!   holds. A `no_switch` does not: [`suspend`](Yielder::suspend) panics inside one that the body has entered.
+//! - Resumed by a destructor during an unwinding, it gets no kill or alarm; these wait.
 //! - Dropping a suspended one unwinds it first, with [`Exit`] for a payload. Panics other than
 //!   that are reported to the panic hook and go no further. If another green thread drops it, that happens when its own
 //!   next uses greenlets, or ends; a green thread that ends unwinds its suspended coroutines, even forgotten ones, before
@@ -40,6 +43,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::thread;
@@ -91,6 +95,45 @@ impl From<ResumeError> for io::Error {
             other => io::Error::new(io::ErrorKind::InvalidInput, other),
         }
     }
+}
+
+/// Which coroutine something is.
+///
+/// Follows QEMU's `qemu_coroutine_self` and `qemu_coroutine_entered`.
+///
+/// # Examples
+///
+/// ```
+/// use green_core::coroutine::{self, Coroutine, Step, Yielder};
+///
+/// let mut outer = Coroutine::new(|_: &Yielder<(), ()>, ()| {
+///     let me = coroutine::current().expect("it runs on a coroutine's stack");
+///     let mut inner = Coroutine::new(move |_: &Yielder<(), ()>, ()| me.is_entered());
+///     assert_eq!(inner.resume(()), Step::Done(true));
+///     me
+/// });
+/// let id = outer.id();
+/// assert_eq!(outer.resume(()), Step::Done(id));
+/// assert!(!id.is_entered());
+/// assert_eq!(coroutine::current(), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CoroutineId(NonZeroU64);
+
+impl CoroutineId {
+    /// Returns true if the coroutine was resumed and has not come back, even if another one that it resumed runs now.
+    ///
+    /// False for one of another green thread. The coroutines of this one are searched.
+    pub fn is_entered(self) -> bool {
+        RawCoroutine::is_entered(self.0)
+    }
+}
+
+/// Returns which coroutine the caller runs on: the innermost one, none on any other stack.
+///
+/// The coroutines of the running green thread are searched, so that a resume need not say whom it resumes.
+pub fn current() -> Option<CoroutineId> {
+    RawCoroutine::current().map(CoroutineId)
 }
 
 /// By which the body of a coroutine sends values out.
@@ -181,13 +224,20 @@ impl<In: 'static, Yield: 'static, Ret: 'static> Coroutine<In, Yield, Ret> {
     #[inline]
     pub fn try_resume(&mut self, value: In) -> Result<Step<Yield, Ret>, ResumeError> {
         self.core.resume(Input::Value(value))?;
-        if let Some(value) = self.core.yielder.output.take() {
+        // Not by the output: a refused `suspend` leaves its value there, and panics.
+        if self.core.yielder.raw.stage() == Stage::Suspended {
+            let value = self.core.yielder.output.take().expect("a suspended coroutine has sent something");
             return Ok(Step::Yield(value));
         }
-        match self.core.result.take().expect("a coroutine that sent nothing has a result") {
+        match self.core.result.take().expect("a coroutine that is not suspended has a result") {
             Ok(value) => Ok(Step::Done(value)),
             Err(payload) => resume_unwind(payload),
         }
+    }
+
+    /// Returns which coroutine this is.
+    pub fn id(&self) -> CoroutineId {
+        CoroutineId(self.core.yielder.raw.id())
     }
 
     /// Returns true once the coroutine has returned or panicked.
@@ -260,6 +310,10 @@ impl<In: 'static, Yield: 'static, Ret: 'static> Started for Core<In, Yield, Ret>
             self.unwind();
         }
     }
+
+    fn coroutine(&self) -> Option<&RawCoroutine> {
+        Some(&self.yielder.raw)
+    }
 }
 
 impl<In: 'static, Yield: 'static, Ret: 'static> Body for Core<In, Yield, Ret> {
@@ -290,7 +344,8 @@ impl<In, Yield> Yielder<In, Yield> {
     ///
     /// # Panics
     ///
-    /// Unwinds if the coroutine is dropped meanwhile.
+    /// Panics inside a `no_switch` of the body's, and on any stack but the coroutine's own. Unwinds if the coroutine is
+    /// dropped meanwhile.
     #[inline]
     pub fn suspend(&self, value: Yield) -> In {
         self.output.set(Some(value));

@@ -164,14 +164,20 @@ fn may_unwind(record: &Record) -> bool {
 /// Call it after a wait that came to [`Outcome::Interrupted`](crate::unpark::Outcome::Interrupted), when nothing is
 /// owed to others any more.
 pub fn deliver() {
-    let record = current::hub().current();
+    let hub = current::hub();
+    let record = hub.current();
     if !is_deliverable(record) || std::thread::panicking() {
-        return;
+        return hub.report_refusal();
     }
     if let Some(payload) = record.interrupts.payload(record) {
         // No panic hook: a kill is not an error to be reported.
         resume_unwind(payload);
     }
+}
+
+/// Returns true for the payload of a kill or an alarm, which is still pending when its unwinding was cut short.
+pub(crate) fn stays_pending(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<Killed>() || payload.is::<Fired>()
 }
 
 /// Returns true if a kill or a fired alarm is pending for the running green thread, deliverable or not.

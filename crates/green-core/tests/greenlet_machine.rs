@@ -98,6 +98,7 @@ fn a_big_stack_holds_deep_recursion() {
     assert_eq!(g.switch(()).take::<u64>().unwrap(), 500_000);
 }
 
+/// greenlet's `test_stack_saved`.
 #[test]
 fn stacks_keep_what_is_on_them() {
     let greenlets: Vec<_> = (0..100_u8)
@@ -194,12 +195,14 @@ impl<T: 'static> Iterator for Generator<T> {
     }
 }
 
+/// greenlet's `test_generator`.
 #[test]
 fn generators_count() {
     let numbers = Generator::new(|out| (0..10).for_each(out));
     assert_eq!(numbers.collect::<Vec<i32>>(), (0..10).collect::<Vec<_>>());
 }
 
+/// greenlet's `test_generator_nested`: permutations.
 #[test]
 fn nested_generators_permute() {
     fn permutations(items: Vec<char>) -> Generator<String> {
@@ -221,6 +224,7 @@ fn nested_generators_permute() {
     assert_eq!((all.len(), all[0].as_str(), all[23].as_str()), (24, "abcd", "dcba"));
 }
 
+/// greenlet's `test_generator_nested`: nested genlets.
 #[test]
 fn a_generator_nested_to_depth_hundred_passes_items_up() {
     fn tower(level: u32) -> Generator<u32> {

@@ -32,6 +32,7 @@ fn suspended() -> Greenlet {
     g
 }
 
+/// greenlet's `test_leaks`.
 #[test]
 fn memory_stays_flat() {
     check("greenlets that end", 20_000, || drop(Greenlet::new(|value| value).switch([0_u8; 100])));

@@ -42,6 +42,7 @@ fn panic_of<R>(f: impl FnOnce() -> R) -> String {
     }
 }
 
+/// A1.
 #[test]
 fn the_golden_program_prints_exactly_its_three_lines() {
     let log = Log::default();
@@ -75,6 +76,7 @@ fn the_golden_program_prints_exactly_its_three_lines() {
     assert_eq!(log.take(), [""; 0]);
 }
 
+/// greenlet's `test_simple`.
 #[test]
 fn ping_pong_keeps_the_order() {
     let log = Log::default();
@@ -108,6 +110,7 @@ fn what_switch_returns_is_what_is_sent_here_next() {
     assert!(echo.is_dead());
 }
 
+/// greenlet's `test_two_children`.
 #[test]
 fn two_children_return_to_their_parent() {
     let log = Log::default();
@@ -130,6 +133,7 @@ fn two_children_return_to_their_parent() {
     assert!(a.is_dead() && b.is_dead());
 }
 
+/// greenlet's `test_two_recursive_children`.
 #[test]
 fn children_of_children_return_to_their_parents() {
     let log = Log::default();
@@ -173,6 +177,7 @@ fn a_panic_goes_on_in_the_parent() {
     assert!(g.is_dead());
 }
 
+/// greenlet's `test_exception`.
 #[test]
 fn a_panic_goes_on_in_the_parent_of_the_moment() {
     let main = greenlet::current();
@@ -199,6 +204,7 @@ fn a_panic_passes_through_several_generations() {
     assert_eq!(drops.get(), 1);
 }
 
+/// greenlet's `test_exception`, whose last line sends to the dead.
 #[test]
 fn what_is_sent_to_the_dead_goes_to_the_nearest_living_ancestor() {
     let dead = Greenlet::new(|_| ());
@@ -232,6 +238,7 @@ fn switching_to_oneself_returns_the_value() {
     assert_eq!(int(g.switch(4)), 4);
 }
 
+/// greenlet's `test_falling_off_end_switches_to_unstarted_parent_works`.
 #[test]
 fn the_end_of_a_greenlet_starts_an_unstarted_parent_with_its_result() {
     let parent = Greenlet::new(|value| int(value) * 2);
@@ -240,6 +247,7 @@ fn the_end_of_a_greenlet_starts_an_unstarted_parent_with_its_result() {
     assert!(parent.is_dead() && child.is_dead());
 }
 
+/// greenlet's `test_falling_off_end_switches_to_unstarted_parent_raises_error`, where the child panics.
 #[test]
 fn a_panic_kills_an_unstarted_parent_on_its_way() {
     let ran = Rc::new(Cell::new(false));
@@ -250,6 +258,7 @@ fn a_panic_kills_an_unstarted_parent_on_its_way() {
     assert!(parent.is_dead() && !ran.get());
 }
 
+/// greenlet's `test_switch_to_dead_greenlet_reparent`.
 #[test]
 fn the_dead_pass_on_by_the_parent_they_have_now() {
     let main = greenlet::current();
@@ -262,6 +271,7 @@ fn the_dead_pass_on_by_the_parent_they_have_now() {
     assert!(other.is_dead());
 }
 
+/// greenlet's `test_trivial_cycle` and `test_deeper_cycle`.
 #[test]
 fn parents_make_no_cycles() {
     let a = Greenlet::new(|_| ());
@@ -275,6 +285,7 @@ fn parents_make_no_cycles() {
     assert_eq!(a.set_parent(&b), Err(ParentError::Cycle));
 }
 
+/// greenlet's `test_main_greenlet_parent` and `test_cannot_delete_parent`: there is no call that would take one away.
 #[test]
 fn main_has_no_parent_and_gets_none() {
     let main = greenlet::main();

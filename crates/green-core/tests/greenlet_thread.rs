@@ -65,6 +65,7 @@ fn a_park_in_a_greenlet_parks_its_green_thread() {
     assert_eq!(thread.join().unwrap(), 11);
 }
 
+/// greenlet's `test_switch_to_another_thread`.
 #[test]
 fn another_green_threads_greenlet_is_refused() {
     let drops = Rc::new(Cell::new(0));
@@ -102,6 +103,7 @@ fn an_unstarted_greenlet_can_be_adopted() {
     assert!(started.join().unwrap());
 }
 
+/// greenlet's `test_switching_many_threads`.
 #[test]
 fn many_green_threads_switch_and_never_cross() {
     let greenlets: Rc<RefCell<Vec<Greenlet>>> = Rc::default();
@@ -140,6 +142,7 @@ fn many_green_threads_switch_and_never_cross() {
     assert!(greenlets.borrow().iter().all(Greenlet::is_dead), "the ends of their green threads ended them");
 }
 
+/// greenlet's `test_dealloc_other_thread`.
 #[test]
 fn dropped_by_another_green_thread_it_is_unwound_at_home() {
     let drops = Rc::new(Cell::new(0));

@@ -33,6 +33,7 @@ fn waiting(drops: &Rc<Cell<u32>>) -> Greenlet {
     g
 }
 
+/// greenlet's `test_throw`: `test_class` and `test_val`.
 #[test]
 fn a_throw_arrives_at_the_switch_point() {
     let main = greenlet::current();
@@ -45,6 +46,7 @@ fn a_throw_arrives_at_the_switch_point() {
     assert!(g.is_dead());
 }
 
+/// greenlet's `test_send_exception`.
 #[test]
 fn an_uncaught_throw_comes_out_of_the_parent() {
     let drops = Rc::new(Cell::new(0));
@@ -53,6 +55,7 @@ fn an_uncaught_throw_comes_out_of_the_parent() {
     assert_eq!((g.state(), drops.get()), (State::Dead, 1));
 }
 
+/// greenlet's `test_throw`: `test_kill`.
 #[test]
 fn kill_ends_with_exit_as_a_value() {
     let drops = Rc::new(Cell::new(0));
@@ -89,6 +92,7 @@ fn a_throw_kills_what_has_not_started() {
     assert!(g.is_dead());
 }
 
+/// greenlet's `test_throw_goes_to_original_parent`, in its three forms.
 #[test]
 fn a_throw_goes_to_the_original_parent() {
     let main = greenlet::current();
@@ -126,6 +130,7 @@ fn throwing_at_oneself_unwinds() {
     assert!(caught(|| greenlet::current().kill()).is::<Exit>());
 }
 
+/// greenlet's `test_dealloc`.
 #[test]
 fn the_last_drop_unwinds_at_once() {
     let drops = Rc::new(Cell::new(0));
@@ -149,6 +154,7 @@ fn dropping_comes_back_to_the_dropper_and_not_to_the_parent() {
     assert_eq!(drops.get(), 1);
 }
 
+/// greenlet's `test_parent_restored_on_kill`.
 #[test]
 fn a_survivor_that_keeps_a_handle_lives_on_with_its_old_parent() {
     let saved: Rc<RefCell<Option<Greenlet>>> = Rc::default();
@@ -172,6 +178,7 @@ fn a_survivor_that_keeps_a_handle_lives_on_with_its_old_parent() {
     assert_eq!(g.switch(()).take::<&str>().unwrap(), "the end");
 }
 
+/// greenlet's `test_dealloc_catches_GreenletExit_throws_other`.
 #[test]
 fn a_panic_while_dropped_stays_there() {
     let main = greenlet::current();
@@ -227,6 +234,7 @@ fn dropping_a_greenlet_drops_what_its_stack_holds() {
     assert_eq!(drops.get(), 1);
 }
 
+/// greenlet's `test_exc_state`, for one greenlet.
 #[test]
 fn a_destructor_that_switches_while_it_is_killed_completes() {
     struct Says(Greenlet, Rc<RefCell<Vec<&'static str>>>);

@@ -18,6 +18,7 @@ fn record() -> (Events, Tracer) {
     (events, tracer)
 }
 
+/// greenlet's `test_tracing`: `test_trace_events_trivial` and its kin.
 #[test]
 fn every_switch_and_throw_is_seen_in_order() {
     let main = greenlet::current();
@@ -47,6 +48,7 @@ fn every_switch_and_throw_is_seen_in_order() {
     assert_eq!(events.take(), expected);
 }
 
+/// greenlet's `test_tracing`: `test_exception_disables_tracing`.
 #[test]
 fn a_tracer_that_panics_is_removed_and_its_panic_takes_the_place_of_the_switch() {
     set_trace(Some(Tracer::new(|_, _, _| panic!("tired of watching"))));

@@ -392,6 +392,23 @@ fn a_greenlet_left_by_a_destructor_ends_before_the_next_destructor() {
 }
 
 #[test]
+fn a_result_that_is_dropped_last_leaves_nothing_to_the_next_green_thread() {
+    green_core::thread_local! {
+        static MARK: Cell<bool> = const { Cell::new(false) };
+    }
+    struct Marks;
+    impl Drop for Marks {
+        fn drop(&mut self) {
+            MARK.set(true);
+        }
+    }
+    // Nobody waits for the result, so it is dropped at the very end of the green thread.
+    drop(local(|| Marks));
+    yield_now();
+    assert!(!local(|| MARK.get()).join().unwrap(), "the next one has the same record");
+}
+
+#[test]
 fn values_do_not_leak_into_later_green_threads() {
     thread_local! {
         static DROPPED: Says = const { Says("end") };

@@ -72,7 +72,8 @@
 //!
 //! The book's page "Parity with std" lists every item, and what is absent with its reason.
 //!
-//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`] and [`config`].
+//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`], [`inherited`] and [`config`]; [`hub`] makes calls at a later
+//! time and waits for any descriptor, [`patch`] chooses what runs green, and [`debug`] finds mistakes.
 //!
 //! # What to know before using it
 //!
@@ -83,7 +84,7 @@
 #![expect(clippy::legacy_numeric_constants, reason = "std still has the modules, so a program may still name them")]
 
 // The green modules.
-pub use green_core::{config, coroutine, greenlet, panic};
+pub use green_core::{config, coroutine, debug, greenlet, hub, inherited, panic, patch};
 pub use green_fs as fs;
 pub use green_io as io;
 pub use green_net as net;

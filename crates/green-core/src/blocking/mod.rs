@@ -9,6 +9,8 @@ use crate::current;
 #[cfg(not(loom))]
 use crate::kill::Shield;
 #[cfg(not(loom))]
+use crate::mode::{self, Facility};
+#[cfg(not(loom))]
 use crate::unpark::WaitReason;
 
 mod crew;
@@ -94,12 +96,13 @@ where
     pool.run(WaitReason::Unblock, f)
 }
 
-/// Returns true where a call that blocks may be made in place: it holds up nobody but its caller.
+/// Returns true where a call that blocks may be made in place: it holds up nobody but its caller, or is wanted so.
 #[cfg(not(loom))]
 pub(crate) fn blocks_nobody() -> bool {
     let hub = current::hub();
+    hub.check_call(WaitReason::Unblock);
     // The child of a fork has no pool, and only its one thread.
-    hub.is_lonely() || pool::is_worker() || hub.shared().is_forked()
+    hub.is_lonely() || pool::is_worker() || hub.shared().is_forked() || mode::is_plain(Facility::Fs)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -138,6 +138,7 @@ impl Pool {
         if is_worker() {
             return f();
         }
+        current::hub().check_call(reason);
         let _shield = Shield::new();
         self.wait_for(f, || {
             // Under the shield, nothing interrupts a park.

@@ -7,6 +7,7 @@
 //! | `GREEN_STACK_SIZE` | [`stack_size`](ConfigBuilder::stack_size) | 1 to 64 GiB, in bytes | `RUST_MIN_STACK`, or 2 MiB |
 //! | `GREEN_BLOCKING_THREADS` | [`blocking_threads`](ConfigBuilder::blocking_threads) | 1 to 32768 | 512 |
 //! | `GREEN_TPOOL_SIZE` | [`tpool_size`](ConfigBuilder::tpool_size) | 0 to 32768 | 20 |
+//! | `GREEN_PLAIN` | [`plain`](ConfigBuilder::plain) | some of `time`, `net`, `fs`, `process`, with commas between them | none |
 //!
 //! A value that is not allowed is an error, which comes back from everything that can return one, every time: a
 //! program should not run for weeks with settings that nobody chose. A variable that is set to the empty string counts
@@ -23,9 +24,12 @@ use std::{env, io, thread};
 
 use thiserror::Error;
 
-use crate::mode::Mode;
+use crate::mode::{self, Facilities, Facility, Mode};
 
+mod selection;
 mod variables;
+
+pub(crate) use selection::{Selection, effective, select};
 
 /// The most worker hubs that can be asked for.
 const MAX_HUBS: usize = 1024;
@@ -62,6 +66,7 @@ pub struct Config {
     stack_size: usize,
     blocking_threads: usize,
     tpool_size: usize,
+    plain: Facilities,
 }
 
 impl Config {
@@ -74,6 +79,7 @@ impl Config {
                 stack_size: default_stack_size(),
                 blocking_threads: DEFAULT_BLOCKING_THREADS,
                 tpool_size: DEFAULT_TPOOL_SIZE,
+                plain: Facilities::NONE,
             },
         }
     }
@@ -96,7 +102,10 @@ impl Config {
     ///
     /// [`ConfigError::TooLate`] if settings were installed before or are in use already.
     pub fn install(self) -> Result<(), ConfigError> {
-        INSTALLED.set(Ok(self)).map_err(|_| ConfigError::TooLate)
+        let plain = self.plain;
+        INSTALLED.set(Ok(self)).map_err(|_| ConfigError::TooLate)?;
+        mode::set_plain(plain);
+        Ok(())
     }
 
     /// Returns whether `spawn` makes green threads.
@@ -122,6 +131,11 @@ impl Config {
     /// Returns how many OS threads run the calls that `tpool` is given; with 0, they are made in place.
     pub fn tpool_size(&self) -> usize {
         self.tpool_size
+    }
+
+    /// Returns the facilities that run plain although threads are green.
+    pub fn plain(&self) -> Facilities {
+        self.plain
     }
 }
 
@@ -178,13 +192,20 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets the facilities that run plain although threads are green: their calls block the OS thread. `Thread` and `Sync`
+    /// in it count for nothing; they are what [`mode`](Self::mode) is about.
+    pub fn plain(mut self, plain: impl Into<Facilities>) -> Self {
+        self.config.plain = plain.into().without(Facility::Thread | Facility::Sync);
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// [`ConfigError::OutOfRange`] for the first that is too small or too large.
     pub fn build(self) -> Result<Config, ConfigError> {
-        let Config { mode: _, hubs, stack_size, blocking_threads, tpool_size } = self.config;
+        let Config { mode: _, hubs, stack_size, blocking_threads, tpool_size, plain: _ } = self.config;
         check("hubs", hubs, 0, MAX_HUBS)?;
         check("stack_size", stack_size, 1, MAX_STACK_SIZE)?;
         check("blocking_threads", blocking_threads, 1, MAX_BLOCKING_THREADS)?;
@@ -204,13 +225,13 @@ fn check(setting: &'static str, value: usize, min: usize, max: usize) -> Result<
 }
 
 /// Returns the settings of the process, which the first call fixes: those that were installed, or else the
-/// environment's.
+/// environment's, with what `green::patch` has chosen where the environment says nothing.
 ///
 /// # Errors
 ///
 /// Those of [`Config::from_env`], again at each call.
 pub fn get() -> Result<&'static Config, ConfigError> {
-    INSTALLED.get_or_init(Config::from_env).as_ref().map_err(Clone::clone)
+    INSTALLED.get_or_init(selection::fix).as_ref().map_err(Clone::clone)
 }
 
 /// Returns the stack size that std's threads have. Like std, it ignores a value that is no number.

@@ -1,6 +1,7 @@
 //! What can be said about a greenlet before it is made.
 
 use super::{Greenlet, Value};
+use crate::inherited::{Bindings, Inherit};
 
 /// Makes a greenlet with a name, a stack size or a parent of one's choice.
 ///
@@ -19,6 +20,7 @@ pub struct Builder {
     name: Option<String>,
     stack_size: Option<usize>,
     parent: Option<Greenlet>,
+    inherit: Inherit,
 }
 
 impl Builder {
@@ -45,6 +47,27 @@ impl Builder {
         self
     }
 
+    /// Sets what it sees of the [`Inherited`](crate::inherited::Inherited) values of the greenlet that makes it: by default
+    /// nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_core::greenlet::Greenlet;
+    /// use green_core::inherited::{Inherit, Inherited};
+    ///
+    /// static LEVEL: Inherited<u32> = Inherited::new();
+    ///
+    /// LEVEL.set(3);
+    /// let heir = Greenlet::builder().inherit(Inherit::Copy).build(|_| LEVEL.set(4));
+    /// assert_eq!(heir.switch(()).take::<Option<u32>>().unwrap(), Some(3));
+    /// assert_eq!(LEVEL.get(), Some(3));
+    /// ```
+    pub fn inherit(mut self, inherit: Inherit) -> Self {
+        self.inherit = inherit;
+        self
+    }
+
     /// Makes a greenlet that will run `f` when it is first switched to.
     pub fn build<F, R>(self, f: F) -> Greenlet
     where
@@ -52,6 +75,7 @@ impl Builder {
         R: 'static,
     {
         let parent = self.parent.unwrap_or_else(super::current);
-        Greenlet::unstarted(Box::new(|value| Value::new(f(value))), parent, self.name, self.stack_size)
+        let bindings = (self.inherit != Inherit::Empty).then(|| Bindings::inherit(self.inherit));
+        Greenlet::unstarted(Box::new(|value| Value::new(f(value))), parent, self.name, self.stack_size, bindings)
     }
 }

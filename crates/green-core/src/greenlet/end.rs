@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::thread::{ThreadGreenlets, peek};
 use super::{Greenlet, transfer};
 use crate::current;
+use crate::kill;
 use crate::record::Record;
 
 /// How often one is asked to end that switches away instead.
@@ -58,6 +59,10 @@ pub(crate) fn discard<T>(value: T) {
 /// Reports a panic that has nobody to go on to, by way of the panic hook.
 #[cold]
 pub(crate) fn report(payload: Box<dyn Any + Send>) {
+    if kill::stays_pending(&*payload) {
+        // Nothing is lost: the green thread's next park unwinds it.
+        return;
+    }
     let text = match payload.downcast_ref::<&'static str>() {
         Some(text) => text,
         None => payload.downcast_ref::<String>().map_or("a payload that is no text", String::as_str),
@@ -81,11 +86,12 @@ pub(crate) fn complain(text: &str) {
 /// Where that is impossible the locals are leaked, so that what was borrowed stays. Called on the green thread's own
 /// stack after its closure has returned, and again if foreign code has run since.
 ///
-/// A root's are not unwound. Its end is told by a destructor of a std thread-local, and by then others have run: their
-/// values may be what the suspended frames borrow.
+/// Those of an OS thread that ends are not unwound. That end is told by a destructor of a std thread-local, and by then
+/// others have run: their values may be what the suspended frames borrow.
 pub(crate) fn on_thread_exit(record: &Record) {
     let Some(thread) = peek(record) else { return };
-    let ended = if record.is_root.get() { thread.is_empty() } else { end_all(&thread) };
+    discard(thread.main().take_bindings());
+    let ended = if current::hub().is_ending() { thread.is_empty() } else { end_all(&thread) };
     if !ended {
         record.locals.leak();
     }

@@ -40,7 +40,11 @@
 //!   thread next uses greenlets, or ends. When a green thread ends, its suspended greenlets are unwound first.
 //!   A kill unwinds the greenlet that runs, and then its parents, as any panic does.
 //! - **Destructors.** A greenlet that switched away in a destructor during an unwinding cannot be unwound a second
-//!   time: it gets `Exit` as [`Value::Exit`], and other payloads end the process, as a panic in a destructor does.
+//!   time: it gets `Exit`, and the kills of its green thread, which stay pending, as [`Value::Exit`]. Other payloads end
+//!   the process, as a panic in a destructor does.
+//! - **Other OS threads** can have a [`Remote`], by which they ask for a greenlet's end.
+//!
+//! Follows Python's greenlet; the book's page "From greenlet" goes through its names.
 //!
 //! Under `panic = "abort"` nothing is unwound: a suspended greenlet that is dropped is leaked, and so are the locals of
 //! a green thread that ends with one.
@@ -58,12 +62,14 @@ mod builder;
 mod end;
 mod error;
 mod raw;
+mod remote;
 mod thread;
 mod trace;
 mod transfer;
 mod value;
 
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::num::NonZeroU64;
@@ -72,6 +78,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use builder::Builder;
 pub use error::{ParentError, SwitchError};
+pub use remote::Remote;
 pub use trace::{TraceEvent, Tracer, set_trace, trace};
 pub use value::{Exit, Value};
 
@@ -80,7 +87,9 @@ pub(crate) use raw::{Body, RawCoroutine, Stage as CoroutineStage, Started};
 pub(crate) use thread::{ThreadGreenlets, any_started};
 
 use crate::context::Slot;
+use crate::current;
 use crate::hub::Hub;
+use crate::inherited::Bindings;
 use raw::RawGreenlet;
 use transfer::{Delivery, transfer};
 
@@ -130,6 +139,7 @@ struct Inner {
     stack_size: Option<usize>,
     id: NonZeroU64,
     name: Option<Box<str>>,
+    bindings: Cell<Option<Bindings>>,
 }
 
 /// Returns the running greenlet.
@@ -140,6 +150,20 @@ pub fn current() -> Greenlet {
 /// Returns the main greenlet of the running green thread: the stack that the green thread itself began on.
 pub fn main() -> Greenlet {
     ThreadGreenlets::current().main().clone()
+}
+
+/// Returns the running greenlet's bindings if it has any.
+pub(crate) fn bindings() -> Option<Bindings> {
+    let greenlet = thread::peek(current::hub().current())?.running();
+    let bindings = greenlet.0.bindings.take();
+    let copy = bindings.clone();
+    greenlet.0.bindings.set(bindings);
+    copy
+}
+
+/// Gives the running greenlet other bindings, and returns the ones before.
+pub(crate) fn replace_bindings(bindings: Option<Bindings>) -> Option<Bindings> {
+    ThreadGreenlets::current().running().0.bindings.replace(bindings)
 }
 
 impl Greenlet {
@@ -157,7 +181,13 @@ impl Greenlet {
         Builder::new()
     }
 
-    fn unstarted(closure: Closure, parent: Greenlet, name: Option<String>, stack_size: Option<usize>) -> Self {
+    fn unstarted(
+        closure: Closure,
+        parent: Greenlet,
+        name: Option<String>,
+        stack_size: Option<usize>,
+        bindings: Option<Bindings>,
+    ) -> Self {
         Self(Rc::new(Inner {
             stage: Cell::new(Stage::Unstarted),
             closure: Cell::new(Some(closure)),
@@ -169,6 +199,7 @@ impl Greenlet {
             stack_size,
             id: next_id(),
             name: name.map(Into::into),
+            bindings: Cell::new(bindings),
         }))
     }
 
@@ -185,6 +216,7 @@ impl Greenlet {
             stack_size: None,
             id: next_id(),
             name: None,
+            bindings: Cell::new(None),
         }))
     }
 
@@ -320,6 +352,26 @@ impl Greenlet {
         self.0.name.as_deref()
     }
 
+    /// Returns the frames of a suspended greenlet: where it waits in its `switch`. None for one that runs, has not begun,
+    /// has ended, or belongs to another green thread, and inside `no_switch`.
+    ///
+    /// In the middle of a coroutine, only the frames of that are seen.
+    pub fn backtrace(&self) -> Option<Backtrace> {
+        transfer::inspect(self)
+    }
+
+    /// Returns a handle by which other OS threads can ask for the end of this greenlet; none for a main greenlet, which
+    /// ends with its green thread.
+    ///
+    /// It asks the green thread in which this greenlet began, or, before that, the one that calls this.
+    pub fn remote(&self) -> Option<Remote> {
+        if self.is_main() {
+            return None;
+        }
+        let home = self.owner().unwrap_or_else(ThreadGreenlets::current);
+        Some(home.remote(self))
+    }
+
     #[inline]
     fn stage(&self) -> Stage {
         self.0.stage.get()
@@ -393,6 +445,10 @@ impl Greenlet {
     fn die_unstarted(&self) {
         self.0.stage.set(Stage::Dead);
         discard(self.0.closure.take());
+    }
+
+    fn take_bindings(&self) -> Option<Bindings> {
+        self.0.bindings.take()
     }
 
     /// Ends a main greenlet, together with its green thread.

@@ -21,10 +21,11 @@
 
 use std::cell::{Cell, OnceCell};
 use std::io;
+use std::num::NonZeroU64;
 use std::ptr;
 use std::rc::{Rc, Weak};
 
-use super::thread::ThreadGreenlets;
+use super::thread::{ThreadGreenlets, peek};
 use super::transfer;
 use crate::config;
 use crate::context::{self, Entry, Slot};
@@ -36,6 +37,11 @@ use crate::stack::{Stack, StackSize};
 pub(crate) trait Started {
     /// Tries to unwind it; does nothing where that is not possible now.
     fn end(self: Rc<Self>);
+
+    /// Returns its stack if it is a coroutine.
+    fn coroutine(&self) -> Option<&RawCoroutine> {
+        None
+    }
 }
 
 /// What a coroutine's stack runs.
@@ -168,6 +174,10 @@ pub(crate) struct RawCoroutine {
     inside: RawGreenlet,
     outside: Slot,
     stage: Cell<Stage>,
+    /// How many `no_switch` its green thread was in when it was resumed last.
+    no_switch: Cell<u32>,
+    /// Given out when somebody first asks.
+    id: OnceCell<NonZeroU64>,
     owner: OnceCell<Weak<ThreadGreenlets>>,
     place: Cell<usize>,
 }
@@ -178,6 +188,8 @@ impl RawCoroutine {
             inside: RawGreenlet::new(),
             outside: Slot::empty(),
             stage: Cell::new(Stage::Fresh),
+            no_switch: Cell::new(0),
+            id: OnceCell::new(),
             owner: OnceCell::new(),
             place: Cell::new(0),
         }
@@ -186,6 +198,24 @@ impl RawCoroutine {
     #[inline]
     pub(crate) fn stage(&self) -> Stage {
         self.stage.get()
+    }
+
+    /// Returns a number that no other coroutine or greenlet has.
+    pub(crate) fn id(&self) -> NonZeroU64 {
+        *self.id.get_or_init(super::next_id)
+    }
+
+    /// Returns the number of the coroutine on whose stack the caller runs.
+    pub(crate) fn current() -> Option<NonZeroU64> {
+        let thread = peek(current::existing()?.current())?;
+        thread.find_coroutine(|raw| raw.inside.is_under_caller().then(|| raw.id()))
+    }
+
+    /// Returns true if a coroutine of the running green thread with this number is resumed and not back.
+    pub(crate) fn is_entered(id: NonZeroU64) -> bool {
+        let thread = current::existing().and_then(|hub| peek(hub.current()));
+        let stage = thread.and_then(|thread| thread.find_coroutine(|raw| (raw.id() == id).then(|| raw.stage())));
+        stage == Some(Stage::Running)
     }
 
     /// Returns the green thread that it began in: none before that, or once that has ended.
@@ -232,6 +262,27 @@ impl RawCoroutine {
 
     #[inline(always)]
     fn enter(&self, hub: &Hub) {
+        if std::thread::panicking() {
+            self.enter_unwinding(hub);
+        } else {
+            self.switch_in(hub);
+        }
+    }
+
+    /// Enters from a destructor in an unwinding. A kill that was delivered in the coroutine would come out there as a
+    /// second panic and end the process, so it waits.
+    #[cold]
+    #[inline(never)]
+    fn enter_unwinding(&self, hub: &Hub) {
+        let shield = &hub.current().shield;
+        shield.set(shield.get() + 1);
+        self.switch_in(hub);
+        shield.set(shield.get() - 1);
+    }
+
+    #[inline(always)]
+    fn switch_in(&self, hub: &Hub) {
+        self.no_switch.set(hub.current().no_switch.get());
         self.stage.set(Stage::Running);
         // SAFETY: `outside` is empty, as it was taken by the switch that last came out, and `inside` holds the suspended
         // stack, by the stage; both live in `self`, which the caller borrows until the coroutine comes back. Green
@@ -243,16 +294,26 @@ impl RawCoroutine {
     ///
     /// # Panics
     ///
-    /// Panics if the caller does not run on the coroutine's own stack.
+    /// Panics if the caller does not run on the coroutine's own stack, or is in a `no_switch` that it would carry out.
     #[inline(always)]
     pub(crate) fn suspend(&self) {
         assert!(self.inside.is_under_caller(), "a coroutine is suspended from its own stack");
         debug_assert_eq!(self.stage(), Stage::Running);
+        let hub = current::hub();
+        if hub.current().no_switch.get() != self.no_switch.get() {
+            refuse_suspend();
+        }
         self.stage.set(Stage::Suspended);
         // SAFETY: the caller runs on `inside`'s stack, so that slot is empty, and whoever resumed it waits in `outside`,
         // borrowing `self` meanwhile; it did so on this green thread.
-        unsafe { leap(current::hub(), self.inside.slot(), &raw const self.outside) };
+        unsafe { leap(hub, self.inside.slot(), &raw const self.outside) };
     }
+}
+
+#[cold]
+#[inline(never)]
+fn refuse_suspend() -> ! {
+    panic!("cannot suspend a coroutine inside its no_switch")
 }
 
 /// The first frame of a coroutine's stack.

@@ -5,15 +5,21 @@
 //! reference keeps the address from being used again.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::backtrace::Backtrace;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroU64;
+use std::ptr;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 
-use super::Greenlet;
-use super::raw::{Body, Started};
+use super::raw::{Body, RawCoroutine, Started};
+use super::remote::{Remote, Requests};
 use super::trace::Tracer;
 use super::transfer::Delivery;
 use super::value::Value;
+use super::{Greenlet, Inner, Stage};
 use crate::current;
 use crate::record::Record;
 
@@ -29,13 +35,27 @@ pub(crate) struct ThreadGreenlets {
     /// What the stack that is being switched to for the first time is to run.
     starting: Cell<Option<Rc<dyn Body>>>,
     tracer: Cell<Option<Tracer>>,
-    /// True if there is a tracer that is not itself running: the one look on the way of every switch.
-    traces: Cell<bool>,
+    /// True while the tracer itself runs.
+    tracing: Cell<bool>,
+    /// The visit to a suspended stack that is under way.
+    inspection: Cell<Option<Inspection>>,
+    /// True if either of these wants to know of the next switch: the one look on the way of all of them.
+    watched: Cell<bool>,
     registry: RefCell<Registry>,
     /// Those whose last handle was dropped where they could not be unwound.
     abandoned: RefCell<Vec<Rc<dyn Started>>>,
     /// True if there are any of these.
     to_reap: Cell<bool>,
+    /// What other OS threads ask for; made with the first [`Remote`].
+    requests: OnceCell<Arc<Requests>>,
+    /// The greenlets that remotes were made for.
+    remotes: RefCell<HashMap<NonZeroU64, Weak<Inner>>>,
+}
+
+/// How far a visit to a suspended stack has come.
+pub(super) enum Inspection {
+    There,
+    Back(Backtrace),
 }
 
 /// Those that have begun and not ended, at places that stay the same.
@@ -128,10 +148,14 @@ impl ThreadGreenlets {
                 origin: Cell::new(None),
                 starting: Cell::new(None),
                 tracer: Cell::new(None),
-                traces: Cell::new(false),
+                tracing: Cell::new(false),
+                inspection: Cell::new(None),
+                watched: Cell::new(false),
                 registry: RefCell::default(),
                 abandoned: RefCell::default(),
                 to_reap: Cell::new(false),
+                requests: OnceCell::new(),
+                remotes: RefCell::default(),
             }
         });
         record.greenlets.set(Some(Rc::clone(&thread)));
@@ -195,20 +219,32 @@ impl ThreadGreenlets {
     }
 
     pub(super) fn set_tracer(&self, tracer: Option<Tracer>) -> Option<Tracer> {
-        self.traces.set(tracer.is_some());
-        self.tracer.replace(tracer)
+        let before = self.tracer.replace(tracer);
+        self.watch();
+        before
+    }
+
+    /// Notes whether the tracer runs: it is not told of its own switches.
+    pub(super) fn set_tracing(&self, tracing: bool) {
+        self.tracing.set(tracing);
+        self.watch();
+    }
+
+    pub(super) fn set_inspection(&self, inspection: Option<Inspection>) -> Option<Inspection> {
+        let before = self.inspection.replace(inspection);
+        self.watch();
+        before
+    }
+
+    fn watch(&self) {
+        let inspection = self.inspection.take();
+        self.watched.set(inspection.is_some() || (self.tracer().is_some() && !self.tracing.get()));
+        self.inspection.set(inspection);
     }
 
     #[inline]
-    pub(super) fn traces(&self) -> bool {
-        self.traces.get()
-    }
-
-    /// Stops tracing while the tracer runs.
-    pub(super) fn pause_tracing(&self, pause: bool) {
-        let tracer = self.tracer.take();
-        self.traces.set(tracer.is_some() && !pause);
-        self.tracer.set(tracer);
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.get()
     }
 
     /// Notes that `started` has begun, and returns its place.
@@ -236,6 +272,13 @@ impl ThreadGreenlets {
         rest.find_map(|(place, started)| Some((place + 1, started.as_ref()?.upgrade()?)))
     }
 
+    /// Returns the first answer of `f`, which must not run foreign code, about a coroutine that has begun and not ended.
+    pub(super) fn find_coroutine<R>(&self, f: impl Fn(&RawCoroutine) -> Option<R>) -> Option<R> {
+        let registry = self.registry.borrow();
+        let mut started = registry.places.iter().flatten().filter_map(Weak::upgrade);
+        started.find_map(|started| f(started.coroutine()?))
+    }
+
     /// Returns true if all that has begun has ended.
     pub(super) fn is_empty(&self) -> bool {
         let registry = self.registry.borrow();
@@ -246,6 +289,9 @@ impl ThreadGreenlets {
     pub(super) fn close(&self) {
         self.main.close();
         self.tracer.set(None);
+        if let Some(requests) = self.requests.get() {
+            requests.close();
+        }
     }
 
     /// Keeps one that nobody has a handle to any more, until it can be unwound.
@@ -257,7 +303,7 @@ impl ThreadGreenlets {
     /// Unwinds those that were left by [`abandon`](Self::abandon).
     #[inline]
     pub(crate) fn reap(&self) {
-        if self.to_reap.get() {
+        if self.to_reap.get() || self.requests.get().is_some_and(|requests| requests.is_raised()) {
             self.reap_all();
         }
     }
@@ -265,9 +311,41 @@ impl ThreadGreenlets {
     #[cold]
     fn reap_all(&self) {
         self.to_reap.set(false);
+        self.serve_requests();
         // Taken one by one, because the end of one may leave others.
         while let Some(started) = self.pop_abandoned() {
             started.end();
+        }
+    }
+
+    /// Returns a remote for `greenlet`, and remembers the greenlet as long as it lives.
+    pub(super) fn remote(&self, greenlet: &Greenlet) -> Remote {
+        let id = greenlet.id();
+        let mut remotes = self.remotes.borrow_mut();
+        if remotes.len() == remotes.capacity() {
+            remotes.retain(|_, greenlet| greenlet.strong_count() > 0);
+        }
+        remotes.entry(id).or_insert_with(|| Rc::downgrade(&greenlet.0));
+        Remote::new(id, Arc::clone(self.requests.get_or_init(|| Arc::new(Requests::new()))))
+    }
+
+    /// Does what other OS threads have asked for.
+    fn serve_requests(&self) {
+        let Some(requests) = self.requests.get() else { return };
+        for id in requests.take() {
+            let greenlet = self.remotes.borrow().get(&id).and_then(Weak::upgrade);
+            let Some(greenlet) = greenlet.map(Greenlet) else { continue };
+            match greenlet.owner() {
+                _ if greenlet.stage() == Stage::Unstarted => greenlet.die_unstarted(),
+                // It has its turn first.
+                Some(_) if self.is_running(&greenlet) => drop(requests.put(id)),
+                Some(owner) if ptr::eq(&raw const *owner, self) => {
+                    self.abandoned.borrow_mut().push(greenlet.as_started())
+                }
+                // It has begun elsewhere since.
+                Some(owner) => drop(owner.remote(&greenlet).kill()),
+                None => {}
+            }
         }
     }
 

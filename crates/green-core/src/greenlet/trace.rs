@@ -76,9 +76,9 @@ pub(super) fn report(thread: &ThreadGreenlets, origin: &Greenlet, delivery: Deli
         Delivery::Value(_) => TraceEvent::Switch,
         Delivery::Panic(_) => TraceEvent::Throw,
     };
-    thread.pause_tracing(true);
+    thread.set_tracing(true);
     let result = catch_unwind(AssertUnwindSafe(|| (tracer.0)(event, origin, &thread.running())));
-    thread.pause_tracing(false);
+    thread.set_tracing(false);
     match result {
         Ok(()) => delivery,
         Err(payload) => {

@@ -14,15 +14,17 @@
 //! ```
 
 use std::any::Any;
+use std::backtrace::Backtrace;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use super::thread::ThreadGreenlets;
+use super::thread::{Inspection, ThreadGreenlets};
 use super::value::{Exit, Value};
 use super::{Greenlet, Stage, SwitchError, end, raw, trace};
 use crate::context::Slot;
 use crate::current;
 use crate::hub::Hub;
+use crate::kill;
 
 /// What a switch carries.
 pub(crate) enum Delivery {
@@ -53,7 +55,7 @@ impl Delivery {
 /// Unwinds the running greenlet with `payload`.
 #[cold]
 fn raise(payload: Box<dyn Any + Send>) -> Value {
-    if payload.is::<Exit>() && std::thread::panicking() {
+    if std::thread::panicking() && (payload.is::<Exit>() || kill::stays_pending(&*payload)) {
         // A destructor that switched during an unwinding cannot be unwound as well: that would end the process. So it
         // is told, and its greenlet goes on to unwind with what it has.
         return Value::Exit;
@@ -139,13 +141,48 @@ fn go(hub: &Hub, thread: &ThreadGreenlets, target: Greenlet, delivery: Delivery)
 /// Takes what a switch brought to the running greenlet.
 #[inline(always)]
 fn land(thread: &ThreadGreenlets) -> Delivery {
-    let (mut delivery, origin) = thread.take();
-    if thread.traces() {
-        delivery = trace::report(thread, &origin, delivery);
+    let (delivery, origin) = thread.take();
+    if thread.is_watched() {
+        return watch(thread, origin, delivery);
     }
     // If nobody else has a handle to it, this unwinds it.
     drop(origin);
     delivery
+}
+
+/// Takes what a switch brought while somebody watches: a tracer, or [`inspect`].
+#[cold]
+#[inline(never)]
+fn watch(thread: &ThreadGreenlets, origin: Greenlet, delivery: Delivery) -> Delivery {
+    match thread.set_inspection(None) {
+        Some(Inspection::There) => {
+            thread.set_inspection(Some(Inspection::Back(Backtrace::force_capture())));
+            // Returns when somebody really switches here. The handle goes along: none may be left on this stack.
+            go(current::hub(), thread, origin, delivery)
+        }
+        Some(back) => {
+            // This is the visitor, who looks at it next.
+            thread.set_inspection(Some(back));
+            delivery
+        }
+        None => trace::report(thread, &origin, delivery),
+    }
+}
+
+/// Returns the frames of a suspended greenlet, by a visit to its stack that neither it nor a tracer knows of.
+pub(super) fn inspect(target: &Greenlet) -> Option<Backtrace> {
+    let hub = current::hub();
+    let thread = ThreadGreenlets::current();
+    let is_suspended = target.stage() == Stage::Begun && target.belongs_to(&thread) && !thread.is_running(target);
+    if !is_suspended || hub.current().no_switch.get() > 0 {
+        return None;
+    }
+    thread.set_inspection(Some(Inspection::There));
+    go(hub, &thread, target.clone(), Delivery::Value(Value::Unit));
+    match thread.set_inspection(None) {
+        Some(Inspection::Back(backtrace)) => Some(backtrace),
+        _ => None,
+    }
 }
 
 /// Runs a greenlet on its own stack, from its first switch to its end. Returns the slot of its heir, which runs by now
@@ -160,8 +197,9 @@ pub(super) fn live(hub: &Hub) -> *const Slot {
         Err(payload) => Delivery::Panic(payload).past_the_dead(),
     };
     let me = thread.running();
-    me.die(&thread);
+    // Still alive: closures of unstarted ancestors are dropped in here, and may switch away and want to come back.
     let (heir, delivery) = inherit(hub, &thread, me.parent(), delivery);
+    me.die(&thread);
     // SAFETY: this is the stack of `me`, and the caller does nothing but leave it.
     unsafe { me.raw().finish(hub) };
     let to = heir.slot();

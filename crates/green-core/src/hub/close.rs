@@ -6,8 +6,8 @@
 //! records, its poll and its eventfd go to a pool for the next OS thread; registrations that sockets still have here
 //! are valid on it.
 
-use super::Hub;
-use crate::record::State;
+use super::{Hub, TimerEvent};
+use crate::record::{Record, State};
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
 use crate::wait_queue::Node;
@@ -28,15 +28,18 @@ impl Hub {
             return false;
         }
         root.exiting.set(true);
+        self.ending.set(true);
         greenlet::on_thread_exit(root);
         local::destroy(&root.locals);
+        self.destroy_loop_locals(root);
         root.no_switch.set(1);
         // From here on nothing local can be spawned; see `spawn_local`.
         self.closing.set(true);
         self.drop_unstarted();
-        self.drop_delayed();
         self.close_posts();
         self.leak_started();
+        self.end_waits();
+        self.drop_timers();
         // Dropping closures may have sent more; the messages that stay are for generations that have ended, and for timers
         // whose keys are never used again.
         let mut rounds = 0;
@@ -45,7 +48,7 @@ impl Hub {
             self.drop_unstarted();
             rounds += 1;
         }
-        self.drop_delayed();
+        self.drop_timers();
         drop(self.alternate_stack.take());
         self.set_live(0);
         root.is_root.set(false);
@@ -58,7 +61,30 @@ impl Hub {
         self.stacks.clear();
         self.current.set(self.loop_record);
         self.closing.set(false);
+        self.ending.set(false);
         self.run_queue.is_empty()
+    }
+
+    /// Destroys what calls of the hub's have put into their green-thread locals.
+    fn destroy_loop_locals(&self, root: &'static Record) {
+        self.current.set(self.loop_record);
+        greenlet::on_thread_exit(self.loop_record);
+        local::destroy(&self.loop_record.locals);
+        self.current.set(root);
+    }
+
+    /// Takes all timers out: drops the calls that nobody will make, and ends the green threads whose time will not come.
+    fn drop_timers(&self) {
+        // Their destructors may do anything, so no borrow is held. A panic in one is reported and ends there.
+        self.calls.take_all().into_iter().for_each(greenlet::discard);
+        // The timers themselves stay, so that a key from before is never mistaken for one from after.
+        while let Some(event) = { self.timers.borrow_mut().pop_due(u64::MAX) } {
+            match event {
+                TimerEvent::Start(delayed) => delayed.task.give_up(Box::new(Abandoned)),
+                event => greenlet::discard(event),
+            }
+        }
+        self.delayed.set(0);
     }
 
     fn drop_unstarted(&self) {

@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Hub, TimerEvent, workers};
-use crate::spawn::Abandoned;
 use crate::spawn::delay::{Delayed, Place, Start};
 use crate::spawn::unstarted::Unstarted;
 use crate::timer::TimerKey;
@@ -66,16 +65,5 @@ impl Hub {
         } else {
             self.enqueue_here(unstarted);
         }
-    }
-
-    /// Ends those whose time will not come any more: for a hub that closes.
-    pub(super) fn drop_delayed(&self) {
-        // The timers themselves stay, so that a key from before is never mistaken for one from after.
-        while let Some(event) = { self.timers.borrow_mut().pop_due(u64::MAX) } {
-            if let TimerEvent::Start(delayed) = event {
-                delayed.task.give_up(Box::new(Abandoned));
-            }
-        }
-        self.delayed.set(0);
     }
 }

@@ -61,6 +61,9 @@ impl Hub {
         // nobody waits for is dropped here, still as this green thread.
         self.shared.note_live(self.live.get() - 1);
         task.complete();
+        // The drop of that result may have made new ones, which the record's next user must not find.
+        greenlet::on_thread_exit(record);
+        local::destroy(&record.locals);
     }
 
     /// Makes the root stand for a spawned green thread (`GREEN=off`) or for its OS thread.
@@ -80,6 +83,8 @@ impl Hub {
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);
         task.complete();
+        greenlet::on_thread_exit(record);
+        local::destroy(&record.locals);
         // It stays exiting: std's own thread-local destructors come next, and a kill must not unwind those.
     }
 

@@ -27,12 +27,18 @@
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
 //! comes (`sleep.rs`).
 //!
+//! # What it does for others
+//!
+//! It makes calls at a later time, [`schedule_call`] and its local form, and waits for any descriptor, [`wait()`]. That is
+//! what programs see of it.
+//!
 //! # What was rejected
 //!
 //! Running the loop on the parking green thread's stack saves two switches in 64 and costs every green thread the
 //! loop's stack depth. A clock reading per hand-off (19 ns) costs more than the hand-off. Moving started green threads between hubs is
 //! what I2 forbids.
 
+mod calls;
 mod close;
 mod delay;
 mod handle;
@@ -43,12 +49,14 @@ mod sleep;
 #[expect(unsafe_code, reason = "switches between stacks")]
 mod switch;
 mod turn;
+mod wait;
 pub(crate) mod workers;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::context::Slot;
 use crate::identity::Identity;
@@ -67,10 +75,12 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
+use calls::{Calls, Due};
 use handle::Posts;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
+use wait::Waits;
 
 pub use handle::HubHandle;
 
@@ -83,6 +93,9 @@ pub(crate) enum Kind {
     Root,
 }
 
+pub use calls::{Call, schedule_call, schedule_call_local};
+pub use wait::{Interest, Ready, wait};
+
 /// What a timer does when it is due.
 #[derive(Debug)]
 pub(crate) enum TimerEvent {
@@ -92,6 +105,8 @@ pub(crate) enum TimerEvent {
     Alarm(Unparker, u64),
     /// Starts a green thread.
     Start(Box<Delayed>),
+    /// Makes a call.
+    Call(Due),
 }
 
 /// The scheduler of one OS thread; every method is called on that OS thread.
@@ -108,6 +123,8 @@ pub(crate) struct Hub {
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
     timers: RefCell<Timers<TimerEvent>>,
+    calls: Calls,
+    waits: Waits,
     patience: Patience,
     reactor: Reactor,
     stacks: StackPool,
@@ -120,6 +137,8 @@ pub(crate) struct Hub {
     posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
+    /// True while the hub is closed by a destructor of a std thread-local: others may have run before it.
+    ending: Cell<bool>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
     closing: Cell<bool>,
     /// True while this worker is the one that searches; see `workers.rs`.
@@ -135,6 +154,14 @@ pub(crate) struct Hub {
     /// True from a successful `accept` to the next spawn of that green thread: placement asks for it.
     accepted: Cell<Option<Unparker>>,
     alternate_stack: Cell<Option<sys::AlternateStack>>,
+}
+
+/// How often an OS thread has taken a hub into use.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns how many OS threads have had a hub.
+pub(crate) fn opened() -> usize {
+    OPENED.load(Ordering::Relaxed)
 }
 
 impl Hub {
@@ -154,6 +181,8 @@ impl Hub {
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
+            calls: Calls::new(),
+            waits: Waits::new(),
             patience: Patience::new(),
             reactor: Reactor::new(),
             stacks: StackPool::new(),
@@ -162,6 +191,7 @@ impl Hub {
             delayed: Cell::new(0),
             posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
+            ending: Cell::new(false),
             closing: Cell::new(false),
             searcher: Cell::new(false),
             last_size: Cell::new(None),
@@ -176,6 +206,7 @@ impl Hub {
 
     /// Takes the hub into use on this OS thread.
     pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
+        OPENED.fetch_add(1, Ordering::Relaxed);
         sys::install_fork_guard();
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()
@@ -206,6 +237,11 @@ impl Hub {
 
     pub(crate) fn shared(&self) -> &'static Shared {
         self.shared
+    }
+
+    /// Returns true while the end of the OS thread closes the hub.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get()
     }
 
     pub(crate) fn is_worker(&self) -> bool {
@@ -418,8 +454,10 @@ impl Hub {
             return Outcome::Interrupted;
         }
         self.check_fork();
-        if self.waits_in_place(record) {
-            return self.wait_in_place(record, deadline);
+        if self.waits_in_place(record)
+            && let Some(outcome) = self.wait_in_place(record, deadline, reason)
+        {
+            return outcome;
         }
         if let Some(deadline) = deadline {
             let key = self.add_timer(crate::clock::ticks(deadline), TimerEvent::Wake(Unparker::of(record)));
@@ -464,6 +502,10 @@ impl Hub {
     /// Gives other OS threads a chance from a place that must not switch.
     #[cold]
     fn yield_in_place(&self) {
+        if self.calls.is_running() {
+            // The hub is about to have its turn anyway.
+            return;
+        }
         self.check_fork();
         self.look_around();
         if self.reactor.in_use() {
@@ -491,6 +533,43 @@ impl Hub {
         panic_count::restore(tokens);
         record.shield.set(record.shield.get() - 1);
     }
+}
+
+/// What is under way on a hub.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Census {
+    /// Descriptors that are registered.
+    pub registered: usize,
+    /// Green threads that wait for one of them.
+    pub waiting: usize,
+    /// Of them, those in [`wait()`].
+    pub in_wait: usize,
+    /// Deadlines of parks, alarms and calls.
+    pub timers: usize,
+    /// Timers that were cancelled and still take up room.
+    pub cancelled: usize,
+}
+
+/// Refuses, in a call of the hub's, what would have to wait in a way that nothing can end.
+///
+/// # Panics
+///
+/// Panics in a call of the hub's.
+#[doc(hidden)]
+pub fn check_may_wait(reason: WaitReason) {
+    current::hub().check_call(reason);
+}
+
+/// Counts what is under way on this OS thread's hub: for tests that nothing is left behind.
+#[doc(hidden)]
+pub fn census() -> Census {
+    let hub = current::hub();
+    let (registered, waiting) = hub.reactor.census();
+    let timers = hub.timers.borrow();
+    let in_wait = hub.waits.count();
+    Census { registered, waiting, in_wait, timers: timers.len(), cancelled: timers.cancelled() }
 }
 
 /// Says what is wrong in the child of a fork.

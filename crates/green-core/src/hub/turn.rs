@@ -119,10 +119,10 @@ impl Hub {
         }
     }
 
-    /// Ends the parks and fires the alarms whose deadlines have passed.
+    /// Ends the parks, fires the alarms and makes the calls whose deadlines have passed.
     pub(super) fn fire_timers(&self, now: u64) {
         for _ in 0..BATCH {
-            let Some(event) = ({ self.timers.borrow_mut().pop_due(now) }) else { return };
+            let Some(event) = ({ self.timers.borrow_mut().pop_due(now) }) else { break };
             match event {
                 TimerEvent::Wake(unparker) => {
                     let Some(record) = unparker.live() else { continue };
@@ -140,15 +140,19 @@ impl Hub {
                     }
                 }
                 TimerEvent::Start(delayed) => self.start_delayed(*delayed),
+                TimerEvent::Call(due) => self.calls.push(due),
             }
+        }
+        if self.calls.are_due() {
+            self.make_calls();
         }
     }
 
-    /// Looks at inbox and timers without running anybody.
+    /// Looks at inbox and timers without resuming anybody.
     pub(super) fn look_around(&self) {
         self.drain_inbox();
         let due = self.timers.borrow_mut().next_deadline();
-        if due.is_some() {
+        if due.is_some() || self.calls.are_due() {
             self.fire_timers(clock::ticks(clock::now()));
         }
     }

@@ -9,6 +9,7 @@ use super::unstarted::Task;
 use crate::current;
 use crate::hub::Kind;
 use crate::kill;
+use crate::mode;
 use crate::park::park_until;
 use crate::unpark::{Outcome, Unparker, WaitReason};
 
@@ -30,6 +31,8 @@ impl Carried {
 ///
 /// The OS error if the OS thread cannot be started.
 pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize, start: Option<Instant>) -> io::Result<()> {
+    // Here, where somebody hears it.
+    mode::check_poison();
     let mut builder = std::thread::Builder::new().stack_size(stack_size);
     if let Some(name) = task.identity().name() {
         builder = builder.name(name.to_owned());

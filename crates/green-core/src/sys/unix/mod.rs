@@ -7,6 +7,7 @@ use std::time::Duration;
 use libc::{c_int, timespec};
 
 pub(super) mod alternate_stack;
+pub(super) mod ancillary;
 pub(super) mod datagram;
 pub(super) mod descriptor;
 pub(super) mod event_fd;
@@ -21,6 +22,7 @@ pub(super) mod mapping;
 pub(super) mod overflow;
 pub(super) mod poll;
 pub(super) mod prefetch;
+pub(super) mod process;
 pub(super) mod raw_thread;
 pub(super) mod region;
 pub(super) mod socket;

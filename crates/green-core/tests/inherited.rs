@@ -1,0 +1,171 @@
+//! Values that are handed down: greenlet's `test_contextvars` (shared, copied, empty), eventlet's `corolocal`, and gevent's
+//! `spawn_tree_locals` (E25, L6, V1).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use green_core::coroutine::generator;
+use green_core::greenlet::{self, Greenlet};
+use green_core::inherited::{Bindings, Inherit, Inherited};
+use green_core::park::yield_now;
+use green_core::spawn::{spawn, spawn_local};
+
+/// Runs the child as `inherit` says; returns what it saw, and what we see afterwards.
+fn child_of_a_greenlet(inherit: Inherit) -> (Option<u32>, Option<u32>) {
+    static VALUE: Inherited<u32> = Inherited::new();
+    VALUE.set(1);
+    let main = greenlet::current();
+    let g = Greenlet::builder().inherit(inherit).build(move |_| {
+        let seen = VALUE.get();
+        VALUE.set(2);
+        main.switch(());
+        assert_eq!(VALUE.get(), if inherit == Inherit::Share { Some(3) } else { Some(2) });
+        seen
+    });
+    g.switch(());
+    let ours = VALUE.get();
+    VALUE.set(3);
+    (g.switch(()).take().unwrap(), ours)
+}
+
+fn child_of_a_green_thread(inherit: Inherit) -> (Option<u32>, Option<u32>) {
+    static VALUE: Inherited<u32> = Inherited::new();
+    VALUE.set(1);
+    let child = inherit.wrap(|| {
+        let seen = VALUE.get();
+        VALUE.set(2);
+        seen
+    });
+    let seen = spawn(Default::default(), child).unwrap().join().unwrap();
+    (seen, VALUE.get())
+}
+
+/// greenlet's `test_contextvars`: `test_context_propagated_by_context_run`, `_copied`, `_shared`, and none.
+#[test]
+fn a_child_sees_nothing_a_copy_or_the_bindings_themselves() {
+    for child in [child_of_a_greenlet, child_of_a_green_thread] {
+        assert_eq!(child(Inherit::Empty), (None, Some(1)));
+        assert_eq!(child(Inherit::Copy), (Some(1), Some(1)));
+        assert_eq!(child(Inherit::Share), (Some(1), Some(2)));
+    }
+}
+
+/// gevent's `spawn_tree_locals`.
+#[test]
+fn a_tree_of_green_threads_shares_what_its_root_has() {
+    static FOUND: Inherited<Arc<AtomicU32>> = Inherited::new();
+    static LATE: Inherited<&str> = Inherited::new();
+    fn grow(depth: u32) {
+        FOUND.get().expect("every one of the tree has it").fetch_add(1, Ordering::Relaxed);
+        if depth == 0 {
+            LATE.set("from a leaf");
+            return;
+        }
+        let children: Vec<_> =
+            (0..2).map(|_| spawn(Default::default(), Inherit::Share.wrap(move || grow(depth - 1))).unwrap()).collect();
+        for child in children {
+            child.join().unwrap();
+        }
+    }
+    let count = Arc::new(AtomicU32::new(0));
+    let tree = {
+        let count = Arc::clone(&count);
+        move || {
+            FOUND.set(count);
+            grow(4);
+            LATE.get()
+        }
+    };
+    assert_eq!(spawn_local(Default::default(), tree).unwrap().join().unwrap(), Some("from a leaf"));
+    assert_eq!(count.load(Ordering::Relaxed), 31);
+    assert!(FOUND.get().is_none() && LATE.get().is_none());
+}
+
+/// eventlet's `corolocal`: a value per green thread, dropped with it.
+#[test]
+fn values_are_dropped_with_the_last_that_has_them() {
+    #[derive(Clone)]
+    struct Held(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+    static HELD: Inherited<Held> = Inherited::new();
+    let count = Arc::new(());
+    let held = Held(Arc::clone(&count));
+    let inner = spawn_local(Default::default(), move || {
+        HELD.set(held);
+        spawn_local(
+            Default::default(),
+            Inherit::Copy.wrap(|| {
+                yield_now();
+                HELD.get().is_some()
+            }),
+        )
+        .unwrap()
+    })
+    .unwrap()
+    .join()
+    .unwrap();
+    assert_eq!(Arc::strong_count(&count), 2);
+    assert!(inner.join().unwrap());
+    assert_eq!(Arc::strong_count(&count), 1);
+}
+
+#[test]
+fn a_drop_that_binds_again_at_the_end_does_no_harm() {
+    #[derive(Clone)]
+    struct Binds;
+    static FIRST: Inherited<Arc<Binds>> = Inherited::new();
+    static SECOND: Inherited<Arc<()>> = Inherited::new();
+    static COUNT: std::sync::Mutex<Option<Arc<()>>> = std::sync::Mutex::new(None);
+    impl Drop for Binds {
+        fn drop(&mut self) {
+            SECOND.set(Arc::clone(COUNT.lock().unwrap().as_ref().unwrap()));
+            Greenlet::new(|_| ()).switch(());
+        }
+    }
+    let count = Arc::new(());
+    *COUNT.lock().unwrap() = Some(Arc::clone(&count));
+    spawn_local(Default::default(), || FIRST.set(Arc::new(Binds)).is_none()).unwrap().join().unwrap();
+    // The record goes to the next one.
+    assert!(spawn_local(Default::default(), || SECOND.get().is_none()).unwrap().join().unwrap());
+    assert_eq!(Arc::strong_count(&count), 2);
+}
+
+#[test]
+fn run_puts_back_what_was_there_even_after_a_panic() {
+    static VALUE: Inherited<u8> = Inherited::new();
+    VALUE.set(1);
+    let copy = Bindings::inherit(Inherit::Copy);
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        copy.run(|| {
+            VALUE.set(2);
+            panic!("inside")
+        })
+    }));
+    assert!(panic.is_err());
+    assert_eq!((VALUE.get(), copy.run(|| VALUE.take())), (Some(1), Some(2)));
+    assert_eq!((VALUE.get(), copy.run(|| VALUE.get())), (Some(1), None));
+}
+
+#[test]
+fn a_coroutine_sees_what_its_resumer_sees() {
+    static VALUE: Inherited<u8> = Inherited::new();
+    VALUE.set(1);
+    let mut values = generator(|out| {
+        loop {
+            out.suspend(VALUE.get());
+        }
+    });
+    assert_eq!(values.next().unwrap(), Some(1));
+    VALUE.set(2);
+    assert_eq!(values.next().unwrap(), Some(2));
+    assert_eq!(Bindings::new().run(|| values.next()).unwrap(), None);
+}
+
+#[test]
+fn plain_os_threads_inherit_as_well() {
+    static VALUE: Inherited<String> = Inherited::new();
+    VALUE.set("kept".into());
+    let child = std::thread::spawn(Inherit::Copy.wrap(|| VALUE.get()));
+    assert_eq!(child.join().unwrap().as_deref(), Some("kept"));
+    assert_eq!(std::thread::spawn(|| VALUE.get()).join().unwrap(), None);
+}
