@@ -67,8 +67,6 @@ pub struct Identity {
     id: NonZeroU64,
     name: Option<Box<str>>,
     token: AtomicU32,
-    /// The group that it belongs to; 0 for none.
-    group: AtomicU64,
     /// The way to the record, once the green thread has started.
     started: UnparkerCell,
     /// DONE, AWAITED, DETACHED, EXITS, CLOSED, STARTED, KILLED and WAKERS; every change is `AcqRel`.
@@ -76,6 +74,8 @@ pub struct Identity {
     /// How it ended, as an [`Exit`]; stored before CLOSED and DONE are set, which make it known.
     exit: AtomicU8,
     joiners: WaitQueue,
+    /// The group that it belongs to; 0 for none.
+    group: AtomicU64,
 }
 
 impl Identity {
@@ -84,11 +84,11 @@ impl Identity {
             id,
             name,
             token: AtomicU32::new(EMPTY),
-            group: AtomicU64::new(0),
             started: UnparkerCell::empty(),
             ends: AtomicU8::new(0),
             exit: AtomicU8::new(Exit::Abandoned as u8),
             joiners: WaitQueue::new(),
+            group: AtomicU64::new(0),
         }
     }
 

@@ -23,6 +23,8 @@ pub enum WaitReason {
     Sleep,
     /// Waiting for a green thread's end.
     Join,
+    /// The jobs of a pool to end.
+    Jobs,
     /// The end of a `thread::scope`.
     Scope,
     /// Data to read.
@@ -71,8 +73,6 @@ pub enum WaitReason {
     Start,
     /// A future to make progress.
     Future,
-    /// The jobs of a pool to end.
-    Jobs,
     /// A wait of the program's own making.
     Other,
 }
