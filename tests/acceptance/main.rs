@@ -9,7 +9,9 @@ mod drivers;
 #[path = "../../crates/green/examples/l3agent/exclusive.rs"]
 mod exclusive;
 mod locks;
+mod looping;
 mod pools;
+mod several;
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};

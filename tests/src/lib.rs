@@ -106,6 +106,8 @@ mod book {
         mod getting_started {}
         #[doc = include_str!("../../docs/src/guide/threads.md")]
         mod threads {}
+        #[doc = include_str!("../../docs/src/guide/async.md")]
+        mod futures {}
         #[doc = include_str!("../../docs/src/guide/synchronisation.md")]
         mod synchronisation {}
         #[doc = include_str!("../../docs/src/guide/pools.md")]

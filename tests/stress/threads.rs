@@ -29,6 +29,64 @@ fn a_million_spawns_and_joins_leave_memory_flat() {
     assert!(growth < 8 * 1024, "{total} spawns and joins left {growth} kB");
 }
 
+/// X12: nobody keeps what nobody waits for.
+#[test]
+fn a_million_detached_and_dropped_leave_memory_flat() {
+    let _alone = crate::alone();
+    let total = if Mode::current() == Mode::Off { size(2_000, 10_000) } else { size(200_000, 1_000_000) };
+    let ended = Arc::new(AtomicUsize::new(0));
+    let run = |count: usize| {
+        let before = ended.load(Ordering::Relaxed);
+        for n in 0..count {
+            let (counter, result) = (Arc::clone(&ended), vec![0_u8; 100]);
+            let body = move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+                result
+            };
+            match n % 4 {
+                0 => thread::spawn_detached(|| drop(body())),
+                1 => drop(thread::spawn(body)),
+                2 => drop(thread::spawn(body).share()),
+                _ => drop(thread::spawn_after(Duration::from_micros(50), body)),
+            }
+            // Not more at once than the pools hold.
+            while n + before > ended.load(Ordering::Relaxed) + 200 {
+                thread::yield_now();
+            }
+        }
+        while ended.load(Ordering::Relaxed) < before + count {
+            thread::yield_now();
+        }
+    };
+    run(total / 10);
+    let before = memory_kb();
+    run(total);
+    let growth = memory_kb().saturating_sub(before);
+    crate::tell(&format!("{total} detached or dropped: {growth} kB more than before"));
+    assert!(growth < 8 * 1024, "{total} detached or dropped left {growth} kB");
+}
+
+/// A start that is pending is a timer and a packet, and what is called off is given back at once.
+#[test]
+fn a_million_pending_starts_cost_no_stacks() {
+    let _alone = crate::alone();
+    if !holds_in(&[Mode::Default, Mode::Hubs0]) {
+        return;
+    }
+    let count = size(50_000, 1_000_000);
+    let before = memory_kb();
+    let pending: Vec<_> = (0..count).map(|n| thread::spawn_after(Duration::from_secs(3600), move || n)).collect();
+    let each = memory_kb().saturating_sub(before) * 1024 / count;
+    crate::tell(&format!("{count} pending: {each} bytes each"));
+    assert!(each < 1_024, "{each} bytes for each of {count}");
+    for handle in &pending {
+        assert!(handle.cancel());
+    }
+    for handle in pending {
+        assert!(handle.join().is_err());
+    }
+}
+
 #[test]
 fn a_million_sleep_at_once_with_guard_pages() {
     let _alone = crate::alone();

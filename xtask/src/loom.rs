@@ -1,7 +1,7 @@
 //! `cargo xtask loom`: models of the protocols between OS threads, in every interleaving up to a bound.
 //!
 //! Models are unit tests of green-core and green-sync under `#[cfg(all(test, loom))]`, in modules or functions whose name
-//! contains `loom`, and green-thread's test `loom_scope`. The build has a target folder of its own, so that `--cfg loom` does not throw away the
+//! contains `loom`, and green-thread's tests `loom_scope` and `loom_signal`. The build has a target folder of its own, so that `--cfg loom` does not throw away the
 //! usual one.
 
 use std::time::Duration;
@@ -51,8 +51,8 @@ pub(crate) fn models(args: &Args, progress: &Progress) -> anyhow::Result<Counted
     let libraries =
         ["--package", "green-core", "--package", "green-sync", "--lib", "--release", "--target-dir", &folder];
     let mut binaries = suites::build(&libraries, &environment, progress)?;
-    let scope = ["--package", "green-thread", "--test", "loom_scope", "--release", "--target-dir", &folder];
-    binaries.extend(suites::build(&scope, &environment, progress)?);
+    let thread = ["--package", "green-thread", "--test", "loom_*", "--release", "--target-dir", &folder];
+    binaries.extend(suites::build(&thread, &environment, progress)?);
     let mut models: Vec<(&TestBinary, String)> = Vec::new();
     for binary in &binaries {
         let named = binary.name().contains(MARK);

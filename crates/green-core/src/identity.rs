@@ -14,12 +14,13 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::current;
 use crate::kill;
 use crate::park::park_until;
+use crate::spawn::Exit;
 use crate::unpark::{Outcome, Unparker, UnparkerCell, WaitReason};
 use crate::wait_queue::WaitQueue;
 
@@ -35,12 +36,26 @@ const DETACHED: u8 = 4;
 const EXITS: u8 = 8;
 /// No more can be.
 const CLOSED: u8 = 16;
+/// It has a record: it runs, or has run.
+const STARTED: u8 = 32;
+/// Somebody has asked for its end.
+const KILLED: u8 = 64;
+/// Async tasks wait for the end.
+const WAKERS: u8 = 128;
 
 /// Whether the end of the green thread, or that of its handle, came first or second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
     First,
     Second,
+}
+
+/// What `set_done` found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    pub(crate) ends: Ends,
+    /// True if async tasks are to be told.
+    pub(crate) has_wakers: bool,
 }
 
 const EMPTY: u32 = 0;
@@ -52,11 +67,12 @@ pub struct Identity {
     id: NonZeroU64,
     name: Option<Box<str>>,
     token: AtomicU32,
-    kill_requested: AtomicBool,
     /// The way to the record, once the green thread has started.
     started: UnparkerCell,
-    /// DONE, AWAITED, DETACHED, EXITS and CLOSED; every change is `AcqRel`.
+    /// DONE, AWAITED, DETACHED, EXITS, CLOSED, STARTED, KILLED and WAKERS; every change is `AcqRel`.
     ends: AtomicU8,
+    /// How it ended, as an [`Exit`]; stored before CLOSED and DONE are set, which make it known.
+    exit: AtomicU8,
     joiners: WaitQueue,
     /// The group that it belongs to; 0 for none.
     group: AtomicU64,
@@ -68,9 +84,9 @@ impl Identity {
             id,
             name,
             token: AtomicU32::new(EMPTY),
-            kill_requested: AtomicBool::new(false),
             started: UnparkerCell::empty(),
             ends: AtomicU8::new(0),
+            exit: AtomicU8::new(Exit::Abandoned as u8),
             joiners: WaitQueue::new(),
             group: AtomicU64::new(0),
         }
@@ -93,13 +109,29 @@ impl Identity {
     }
 
     /// Marks the end and wakes all who wait for it.
-    pub(crate) fn set_done(&self) -> Ends {
+    pub(crate) fn set_done(&self) -> Done {
         let before = self.ends.fetch_or(DONE, Ordering::AcqRel);
         // Whoever sets AWAITED later sees DONE and does not wait. Most are joined when they have ended already.
         if before & AWAITED != 0 {
             self.joiners.notify_all();
         }
-        if before & DETACHED != 0 { Ends::Second } else { Ends::First }
+        let ends = if before & DETACHED != 0 { Ends::Second } else { Ends::First };
+        Done { ends, has_wakers: before & WAKERS != 0 }
+    }
+
+    /// Announces async tasks that wait for the end; returns false if that has come.
+    pub(crate) fn announce_waker(&self) -> bool {
+        self.ends.fetch_or(WAKERS, Ordering::AcqRel) & DONE == 0
+    }
+
+    /// Notes how it ends. Only the runner calls this, before it closes the list of what runs at the end.
+    pub(crate) fn set_exit(&self, exit: Exit) {
+        self.exit.store(exit as u8, Ordering::Relaxed);
+    }
+
+    /// Returns how it ended, to somebody who has seen CLOSED or DONE.
+    pub(crate) fn exit(&self) -> Exit {
+        Exit::from_u8(self.exit.load(Ordering::Relaxed))
     }
 
     /// Closes the list of closures that run at the end, unless there may be some; returns whether it did.
@@ -161,22 +193,37 @@ impl Identity {
 
     /// Records where the green thread runs; returns false if a kill came before its start.
     pub(crate) fn start(&self, unparker: Unparker) -> bool {
-        // The starter sets `started`, then looks at `kill_requested`; the killer does it the other way round, and
-        // the fences order the four accesses: one of the two sees the other.
         self.started.set(unparker);
-        fence(Ordering::SeqCst);
-        !self.kill_requested.load(Ordering::Relaxed)
+        // Start, kill and cancel all change the one word, so their order is the same for all. It is set once, so that
+        // adding it is setting it, which on x86 is one instruction.
+        self.ends.fetch_add(STARTED, Ordering::AcqRel) & KILLED == 0
     }
 
     /// Asks for the end of the green thread; a no-op once it has ended.
     pub(crate) fn kill(&self) -> Result<(), kill::KillError> {
         kill::check_unwinding()?;
-        self.kill_requested.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if let Some(unparker) = self.started.get() {
+        if self.ends.fetch_or(KILLED, Ordering::AcqRel) & STARTED != 0
+            && let Some(unparker) = self.started.get()
+        {
             unparker.kill();
         }
         Ok(())
+    }
+
+    /// Asks for the end of the green thread if it has not started; returns whether it had not, and now never runs its closure.
+    pub(crate) fn cancel(&self) -> bool {
+        let cancel = |ends| (ends & (STARTED | DONE | KILLED) == 0).then_some(ends | KILLED);
+        self.ends.fetch_update(Ordering::AcqRel, Ordering::Acquire, cancel).is_ok()
+    }
+
+    /// Returns whether it has started.
+    pub(crate) fn has_started(&self) -> bool {
+        self.ends.load(Ordering::Acquire) & STARTED != 0
+    }
+
+    /// Returns whether somebody has asked for its end.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.ends.load(Ordering::Acquire) & KILLED != 0
     }
 
     /// Begins a wait for the token; returns false if it was there, and is taken now.

@@ -21,6 +21,7 @@ use crate::current;
 use crate::hub::TimerEvent;
 use crate::record::Record;
 use crate::spawn::ids;
+use crate::spawn::unstarted::Task;
 use crate::timer::TimerKey;
 use crate::unpark::Unparker;
 
@@ -118,11 +119,11 @@ impl Interrupts {
         self.alarms.borrow().iter().flat_map(|list| list.0.iter()).any(|alarm| *alarm == (id, true))
     }
 
-    /// Returns the payload to unwind with. A kill goes before alarms, an outer alarm before an inner one, because
+    /// Returns the payload to unwind `record` with. A kill goes before alarms, an outer alarm before an inner one, because
     /// the wider unwinding makes the narrower one void.
-    fn payload(&self) -> Option<Box<dyn Any + Send>> {
+    fn payload(&self, record: &Record) -> Option<Box<dyn Any + Send>> {
         if self.killed.get() {
-            return Some(Box::new(Killed));
+            return Some(payload_of(&*record.task()));
         }
         let alarms = self.alarms.borrow();
         let fired = alarms.iter().flat_map(|list| list.0.iter()).find(|alarm| alarm.1)?;
@@ -134,6 +135,14 @@ impl Interrupts {
         self.pending.set(false);
         self.killed.set(false);
         self.alarms.replace(None);
+    }
+}
+
+/// Returns what a kill unwinds `task` with.
+pub(crate) fn payload_of(task: &dyn Task) -> Box<dyn Any + Send> {
+    match task.extras() {
+        Some(extras) => extras.kill_payload(),
+        None => Box::new(Killed),
     }
 }
 
@@ -160,7 +169,7 @@ pub fn deliver() {
     if !is_deliverable(record) || std::thread::panicking() {
         return hub.report_refusal();
     }
-    if let Some(payload) = record.interrupts.payload() {
+    if let Some(payload) = record.interrupts.payload(record) {
         // No panic hook: a kill is not an error to be reported.
         resume_unwind(payload);
     }

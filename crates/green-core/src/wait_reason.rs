@@ -69,6 +69,10 @@ pub enum WaitReason {
     Signal,
     /// A tick of an interval.
     Interval,
+    /// The time of its own start.
+    Start,
+    /// A future to make progress.
+    Future,
     /// A wait of the program's own making.
     Other,
 }

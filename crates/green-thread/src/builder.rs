@@ -1,8 +1,10 @@
 //! `Builder`, which names a green thread and sizes its stack before it is started.
 
 use std::io;
+use std::time::Duration;
 
 use green_core::spawn::{self, Options};
+use green_core::waitable::Timer;
 
 use crate::{JoinHandle, LocalJoinHandle};
 
@@ -135,6 +137,87 @@ impl Builder {
         T: 'static,
     {
         spawn::spawn_local(self.into_options(), f).map(LocalJoinHandle::new)
+    }
+
+    /// Starts a green thread that nobody can join; see [`spawn_detached`](crate::spawn_detached).
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::spawn`].
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parent = green_thread::current();
+    /// green_thread::Builder::new().name("courier".into()).spawn_detached(move || parent.unpark())?;
+    /// green_thread::park();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn spawn_detached<F>(self, f: F) -> io::Result<()>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        spawn::spawn_detached(self.into_options(), f)
+    }
+
+    /// Starts a green thread that runs `f` when `delay` has passed; see [`spawn_after`](crate::spawn_after).
+    ///
+    /// # Errors
+    ///
+    /// If the configuration in the environment (`GREEN_*`) is not valid. That there is no stack is found out when it is to
+    /// start: then [`join`](JoinHandle::join) returns the error.
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let later = green_thread::Builder::new().spawn_after(Duration::from_millis(1), || "late")?;
+    /// assert_eq!(later.join().unwrap(), "late");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn spawn_after<F, T>(self, delay: Duration, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        spawn::spawn_at(self.into_options(), Timer::after(delay).deadline(), f).map(JoinHandle::new)
+    }
+
+    /// Starts a green thread that runs `f` on this OS thread when `delay` has passed, if the caller has not ended by
+    /// then; see [`spawn_after_local`](crate::spawn_after_local).
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::spawn_after`].
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a NUL.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let later = green_thread::Builder::new().spawn_after_local(Duration::from_millis(1), || "late")?;
+    /// assert_eq!(later.join().unwrap(), "late");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn spawn_after_local<F, T>(self, delay: Duration, f: F) -> io::Result<LocalJoinHandle<T>>
+    where
+        F: FnOnce() -> T + 'static,
+        T: 'static,
+    {
+        spawn::spawn_local_at(self.into_options(), Timer::after(delay).deadline(), f).map(LocalJoinHandle::new)
     }
 
     /// Hands the settings to core, after the check that std makes of the name.

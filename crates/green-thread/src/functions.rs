@@ -80,6 +80,99 @@ where
     Builder::new().spawn_local(f).expect("failed to spawn thread")
 }
 
+/// Starts a green thread that runs `f`, and that nobody can join or kill.
+///
+/// Nothing is kept of its end, which makes it cheaper than a [`spawn`] whose handle is dropped. A panic in `f` is reported
+/// by the panic hook, and goes no further. Follows eventlet's `spawn_n`.
+///
+/// # Panics
+///
+/// As [`spawn`]. Use [`Builder::spawn_detached`] to get the error instead.
+///
+/// # Examples
+///
+/// ```
+/// use green_thread as thread;
+///
+/// let parent = thread::current();
+/// thread::spawn_detached(move || parent.unpark());
+/// thread::park();
+/// ```
+pub fn spawn_detached<F>(f: F)
+where
+    F: FnOnce() + Send + 'static,
+{
+    Builder::new().spawn_detached(f).expect("failed to spawn thread");
+}
+
+/// Starts a green thread that runs `f` when `delay` has passed, whatever has become of the caller by then.
+///
+/// Until then it is a timer and has no stack, so very many may be pending. [`JoinHandle::cancel`] and [`JoinHandle::kill`]
+/// call it off: `f` is dropped without having run, soon and not when the time comes, and `join` returns
+/// [`Killed`](crate::Killed). Dropping the handle does not call it off. Follows eventlet's `spawn_after`.
+///
+/// With `GREEN_HUBS=0` the timer is on the OS thread that asked for it, and ends with that. With `GREEN=off` each is an OS
+/// thread that sleeps.
+///
+/// # Panics
+///
+/// If the green thread cannot be made. Use [`Builder::spawn_after`] to get the error instead.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use green_thread as thread;
+///
+/// let start = Instant::now();
+/// let late = thread::spawn_after(Duration::from_millis(5), Instant::now);
+/// assert!(late.join().unwrap() >= start + Duration::from_millis(5));
+///
+/// let never = thread::spawn_after(Duration::from_secs(3600), || unreachable!());
+/// assert!(never.cancel());
+/// assert!(never.join().unwrap_err().is::<thread::Killed>());
+/// ```
+pub fn spawn_after<F, T>(delay: Duration, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Builder::new().spawn_after(delay, f).expect("failed to spawn thread")
+}
+
+/// Starts a green thread that runs `f` on this OS thread when `delay` has passed, unless the calling green thread has ended
+/// by then.
+///
+/// If it has, `f` is dropped instead, and `join` returns [`Killed`](crate::Killed). Nothing has to be `Send`, as for
+/// [`spawn_local`]; otherwise it is like [`spawn_after`]. Follows eventlet's `spawn_after_local`.
+///
+/// # Panics
+///
+/// If the green thread cannot be made. Use [`Builder::spawn_after_local`] to get the error instead.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use green_thread as thread;
+///
+/// let reminder = thread::spawn_local(|| {
+///     // The one who asks ends before the time comes.
+///     thread::spawn_after_local(Duration::from_millis(1), || unreachable!())
+/// });
+/// let reminder = reminder.join().unwrap();
+/// assert!(reminder.join().unwrap_err().is::<thread::Killed>());
+/// ```
+pub fn spawn_after_local<F, T>(delay: Duration, f: F) -> LocalJoinHandle<T>
+where
+    F: FnOnce() -> T + 'static,
+    T: 'static,
+{
+    Builder::new().spawn_after_local(delay, f).expect("failed to spawn thread")
+}
+
 /// Parks the current green thread until its token is available, and takes the token.
 ///
 /// Corresponds to [`std::thread::park`]. The token is made available by [`Thread::unpark`](crate::Thread::unpark),

@@ -1,16 +1,17 @@
 //! `JoinHandle`, the owned right to wait for a green thread and take its result.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use green_core::clock;
 use green_core::identity::{self, Identity};
-use green_core::spawn::Joiner;
+use green_core::spawn::{Exit, Joiner, LinkId, Watch};
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::{Lasting, Waitable};
 
-use crate::{KillError, Result, Thread};
+use crate::{KillError, KillOnDrop, Remote, Result, SharedJoinHandle, Thread};
 
 /// Waits for a green thread, takes its result, and can kill it.
 ///
@@ -91,6 +92,10 @@ impl<T> JoinHandle<T> {
     ///
     /// The handle itself, if the green thread has not ended in time.
     ///
+    /// # Panics
+    ///
+    /// If a green thread joins itself.
+    ///
     /// # Examples
     ///
     /// ```
@@ -104,11 +109,39 @@ impl<T> JoinHandle<T> {
     /// assert!(parked.join_timeout(Duration::MAX).is_ok());
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, JoinHandle<T>> {
+        refuse_own(self.joiner.identity());
         let JoinHandle { joiner, thread } = self;
         match clock::after(timeout) {
             Some(deadline) => joiner.join_until(deadline).map_err(|joiner| JoinHandle { joiner, thread }),
             None => Ok(joiner.join()),
         }
+    }
+
+    /// Returns the result if the green thread has ended, and never waits.
+    ///
+    /// # Errors
+    ///
+    /// The handle itself, if the green thread has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_thread as thread;
+    ///
+    /// let parked = thread::spawn(thread::park);
+    /// let parked = parked.try_join().expect_err("nobody unparked it");
+    /// parked.thread().unpark();
+    /// parked.join().unwrap();
+    /// ```
+    pub fn try_join(self) -> std::result::Result<Result<T>, JoinHandle<T>> {
+        if self.is_finished() { Ok(self.joiner.join()) } else { Err(self) }
+    }
+
+    /// Waits until the green thread has ended, and leaves the result for a later `join`; returns false if `deadline`
+    /// passes first.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        refuse_own(self.joiner.identity());
+        self.joiner.wait_until(deadline)
     }
 
     /// Returns whether the green thread has finished running its closure.
@@ -155,6 +188,55 @@ impl<T> JoinHandle<T> {
         self.joiner.kill()
     }
 
+    /// Asks the green thread to end as [`kill`](JoinHandle::kill) does, with a payload of the caller's choice.
+    ///
+    /// It unwinds with `payload`, which [`join`](JoinHandle::join) returns, instead of [`Killed`](crate::Killed). If it
+    /// catches that, the next park unwinds with `Killed`. Of several payloads the first counts. One that comes too
+    /// late is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the program is built with `panic = "abort"`, where nothing can unwind.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_thread as thread;
+    ///
+    /// let endless = thread::spawn(|| loop { thread::park() });
+    /// endless.kill_with(Box::new("out of time"))?;
+    /// assert_eq!(endless.join().unwrap_err().downcast_ref(), Some(&"out of time"));
+    /// # Ok::<(), thread::KillError>(())
+    /// ```
+    pub fn kill_with(&self, payload: Box<dyn Any + Send>) -> std::result::Result<(), KillError> {
+        self.joiner.kill_with(payload)
+    }
+
+    /// Ends the green thread if it has not started, and otherwise leaves it alone; returns whether it had not.
+    ///
+    /// If so its closure never runs, and [`join`](JoinHandle::join) returns [`Killed`](crate::Killed). Follows eventlet's
+    /// `GreenThread.cancel`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use green_thread as thread;
+    ///
+    /// let later = thread::spawn_after(Duration::from_secs(60), || 22);
+    /// assert!(later.cancel());
+    /// assert!(later.join().is_err());
+    ///
+    /// let now = thread::spawn(|| 22);
+    /// if !now.cancel() {
+    ///     assert_eq!(now.join().unwrap(), 22);
+    /// }
+    /// ```
+    pub fn cancel(&self) -> bool {
+        self.joiner.cancel()
+    }
+
     /// Calls `f` when the green thread has ended, before those who join it go on.
     ///
     /// If it has ended already, `f` is called at once, by the caller. Any number of closures may be added, also by one
@@ -177,6 +259,108 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn on_exit(&self, f: impl FnOnce() + Send + 'static) {
         self.joiner.on_exit(f);
+    }
+
+    /// Calls `f` as [`on_exit`](JoinHandle::on_exit) does, tells it how the green thread ended, and returns what
+    /// [`unlink`](JoinHandle::unlink) takes.
+    ///
+    /// `f` runs in the finishing green thread, where no kill is delivered, before those who join it go on; on one that has
+    /// ended, at once in the caller. It may wait, and may add links. A panic in it is reported and goes no further.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Arc, OnceLock};
+    ///
+    /// use green_thread::{self as thread, Exit};
+    ///
+    /// let seen = Arc::new(OnceLock::new());
+    /// let child = thread::spawn(thread::park);
+    /// child.link({
+    ///     let seen = Arc::clone(&seen);
+    ///     move |exit| seen.set(exit).unwrap()
+    /// });
+    /// let unwanted = child.link(|_| unreachable!());
+    /// assert!(child.unlink(unwanted));
+    /// child.kill()?;
+    /// assert!(child.join().is_err());
+    /// assert_eq!(seen.get(), Some(&Exit::Killed));
+    /// # Ok::<(), thread::KillError>(())
+    /// ```
+    pub fn link(&self, f: impl FnOnce(Exit) + Send + 'static) -> LinkId {
+        self.joiner.link(f)
+    }
+
+    /// Takes a link back; returns false if it has run, or runs now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn(|| {});
+    /// let id = child.link(|_| {});
+    /// if !child.unlink(id) {
+    ///     assert!(child.join().is_ok());
+    /// }
+    /// ```
+    pub fn unlink(&self, id: LinkId) -> bool {
+        self.joiner.unlink(id)
+    }
+
+    /// Returns a handle of which there may be many, and which can wait and kill but never sees the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn(|| 6);
+    /// let remote = child.remote();
+    /// assert_eq!(child.join().unwrap(), 6);
+    /// remote.wait();
+    /// ```
+    #[must_use]
+    pub fn remote(&self) -> Remote {
+        Remote::new(self.joiner.remote())
+    }
+
+    /// Makes the handle one of which there may be many, each of which sees the result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_thread as thread;
+    ///
+    /// let answer = thread::spawn(|| 42).share();
+    /// let readers: Vec<_> = (0..3)
+    ///     .map(|_| {
+    ///         let answer = answer.clone();
+    ///         thread::spawn(move || *answer.join().unwrap())
+    ///     })
+    ///     .collect();
+    /// assert!(readers.into_iter().all(|reader| reader.join().unwrap() == 42));
+    /// ```
+    #[must_use = "dropping the handle detaches the green thread"]
+    pub fn share(self) -> SharedJoinHandle<T> {
+        SharedJoinHandle::new(self)
+    }
+
+    /// Makes the handle one that kills the green thread when it is dropped, instead of detaching it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_thread as thread;
+    ///
+    /// let child = thread::spawn(|| loop { thread::park() });
+    /// let remote = child.remote();
+    /// drop(child.kill_on_drop());
+    /// remote.wait();
+    /// ```
+    #[must_use = "dropping the handle kills the green thread"]
+    pub fn kill_on_drop(self) -> KillOnDrop<T> {
+        KillOnDrop::new(self)
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        self.joiner.remote().watch()
     }
 }
 

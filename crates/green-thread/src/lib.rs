@@ -26,7 +26,13 @@
 //! - [`spawn_local`] and [`Builder::spawn_local`] start a green thread on this OS thread, and need no `Send`.
 //! - [`JoinHandle::kill`] unwinds a green thread from outside; a [`Shield`] makes a region of code wait with that.
 //!   The payload that `join` returns for it is [`Killed`].
-//! - [`JoinHandle::join_timeout`] and [`JoinHandle::on_exit`].
+//! - [`spawn_detached`] starts one that nobody can join; [`spawn_after`] and [`spawn_after_local`] start one later, unless
+//!   [`JoinHandle::cancel`] comes first.
+//! - [`JoinHandle::join_timeout`] and [`JoinHandle::try_join`]; [`JoinHandle::share`], by which many see one result;
+//!   [`join_all`], and [`finished`] for results in the order in which they come.
+//! - [`JoinHandle::link`] and [`JoinHandle::on_exit`] run a closure at the end of a green thread; a [`Group`] is waited for
+//!   and killed as one.
+//! - [`block_on`] and [`spawn_future`] run futures, and join handles can be awaited.
 //! - [`no_switch`] runs code during which no other green thread of this OS thread runs.
 //!
 //! # Differences
@@ -42,15 +48,21 @@
 
 mod builder;
 mod current;
+mod finished;
 mod functions;
+mod future;
+mod group;
 mod id;
 mod join_handle;
+mod kill_on_drop;
 mod ledger;
 mod local;
 mod local_join_handle;
 mod primitive;
 #[expect(unsafe_code, reason = "children of a scope borrow from its caller, and the scope itself waits for them")]
 mod scoped;
+mod shared_join_handle;
+mod signal;
 mod thread;
 
 // These do not park, or only ask std about the machine: they are std's own.
@@ -58,16 +70,23 @@ pub use std::thread::{Result, available_parallelism, panicking};
 
 pub use green_core::kill::{KillError, Killed, Shield};
 pub use green_core::park::no_switch;
-pub use green_core::spawn::Abandoned;
+pub use green_core::spawn::{Abandoned, Exit, LinkId};
 
 pub use crate::builder::Builder;
 pub use crate::current::current;
-pub use crate::functions::{park, park_timeout, sleep, spawn, spawn_local, yield_now};
+pub use crate::finished::{Finished, finished, join_all};
+pub use crate::functions::{
+    park, park_timeout, sleep, spawn, spawn_after, spawn_after_local, spawn_detached, spawn_local, yield_now,
+};
 #[expect(deprecated, reason = "std still has them, so a program may still use them")]
 pub use crate::functions::{park_timeout_ms, sleep_ms};
+pub use crate::future::{JoinFuture, block_on, spawn_future};
+pub use crate::group::Group;
 pub use crate::id::ThreadId;
 pub use crate::join_handle::JoinHandle;
+pub use crate::kill_on_drop::KillOnDrop;
 pub use crate::local::{AccessError, LocalKey, thread_local};
 pub use crate::local_join_handle::{LocalJoinHandle, Remote};
 pub use crate::scoped::{Scope, ScopedJoinHandle, scope};
+pub use crate::shared_join_handle::{JoinError, SharedJoinHandle};
 pub use crate::thread::Thread;

@@ -1,11 +1,13 @@
 //! `LocalJoinHandle`, the handle of a green thread whose closure and result never leave this OS thread.
 
+use std::any::Any;
 use std::cell::OnceCell;
 use std::fmt;
-use std::time::Duration;
+use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
 
 use green_core::clock;
-use green_core::spawn::{self, LocalJoiner};
+use green_core::spawn::{self, Exit, LinkId, LocalJoiner};
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::{Lasting, Waitable};
 
@@ -88,6 +90,10 @@ impl<T> LocalJoinHandle<T> {
     ///
     /// The handle itself, if the green thread has not ended in time.
     ///
+    /// # Panics
+    ///
+    /// If a green thread joins itself.
+    ///
     /// # Examples
     ///
     /// ```
@@ -99,11 +105,29 @@ impl<T> LocalJoinHandle<T> {
     /// assert!(parked.join_timeout(Duration::from_secs(60)).is_ok());
     /// ```
     pub fn join_timeout(self, timeout: Duration) -> std::result::Result<Result<T>, LocalJoinHandle<T>> {
+        refuse_own(self.joiner.identity());
         let LocalJoinHandle { joiner, thread } = self;
         match clock::after(timeout) {
             Some(deadline) => joiner.join_until(deadline).map_err(|joiner| LocalJoinHandle { joiner, thread }),
             None => Ok(joiner.join()),
         }
+    }
+
+    /// Returns the result if the green thread has ended, and never waits.
+    ///
+    /// # Errors
+    ///
+    /// The handle itself, if the green thread has not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn_local(|| 3);
+    /// let child = child.try_join().expect_err("nobody has parked yet");
+    /// assert_eq!(child.join().unwrap(), 3);
+    /// ```
+    pub fn try_join(self) -> std::result::Result<Result<T>, LocalJoinHandle<T>> {
+        if self.is_finished() { Ok(self.joiner.join()) } else { Err(self) }
     }
 
     /// Returns whether the green thread has finished running its closure.
@@ -138,6 +162,37 @@ impl<T> LocalJoinHandle<T> {
         self.joiner.kill()
     }
 
+    /// Asks the green thread to end, with a payload; see [`JoinHandle::kill_with`](crate::JoinHandle::kill_with).
+    ///
+    /// # Errors
+    ///
+    /// If the program is built with `panic = "abort"`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let parked = green_thread::spawn_local(green_thread::park);
+    /// parked.kill_with(Box::new(3))?;
+    /// assert_eq!(parked.join().unwrap_err().downcast_ref(), Some(&3));
+    /// # Ok::<(), green_thread::KillError>(())
+    /// ```
+    pub fn kill_with(&self, payload: Box<dyn Any + Send>) -> std::result::Result<(), KillError> {
+        self.joiner.kill_with(payload)
+    }
+
+    /// Ends the green thread if it has not started; see [`JoinHandle::cancel`](crate::JoinHandle::cancel).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let never = green_thread::spawn_local(|| unreachable!("cancelled before it could start"));
+    /// assert!(never.cancel());
+    /// assert!(never.join().is_err());
+    /// ```
+    pub fn cancel(&self) -> bool {
+        self.joiner.cancel()
+    }
+
     /// Calls `f` on this OS thread when the green thread has ended; see [`JoinHandle::on_exit`](crate::JoinHandle::on_exit).
     ///
     /// # Examples
@@ -159,6 +214,45 @@ impl<T> LocalJoinHandle<T> {
         self.joiner.on_exit(f);
     }
 
+    /// Calls `f` on this OS thread when the green thread has ended, and tells it how; see
+    /// [`JoinHandle::link`](crate::JoinHandle::link).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// use green_thread::{self as thread, Exit};
+    ///
+    /// let seen = Rc::new(Cell::new(None));
+    /// let child = thread::spawn_local(|| {});
+    /// child.link({
+    ///     let seen = Rc::clone(&seen);
+    ///     move |exit| seen.set(Some(exit))
+    /// });
+    /// child.join().unwrap();
+    /// assert_eq!(seen.get(), Some(Exit::Returned));
+    /// ```
+    pub fn link(&self, f: impl FnOnce(Exit) + 'static) -> LinkId {
+        self.joiner.link(f)
+    }
+
+    /// Takes a link back; see [`JoinHandle::unlink`](crate::JoinHandle::unlink).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let child = green_thread::spawn_local(|| {});
+    /// let id = child.link(|_| unreachable!("taken back"));
+    /// assert!(child.unlink(id));
+    /// child.join().unwrap();
+    /// assert!(!green_thread::spawn_local(|| {}).unlink(id));
+    /// ```
+    pub fn unlink(&self, id: LinkId) -> bool {
+        self.joiner.unlink(id)
+    }
+
     /// Returns a handle for other OS threads, which cannot reach the result.
     ///
     /// # Examples
@@ -175,7 +269,7 @@ impl<T> LocalJoinHandle<T> {
     /// ```
     #[must_use]
     pub fn remote(&self) -> Remote {
-        Remote { remote: self.joiner.remote() }
+        Remote::new(self.joiner.remote())
     }
 }
 
@@ -198,9 +292,10 @@ impl<T> fmt::Debug for LocalJoinHandle<T> {
     }
 }
 
-/// Kills or waits for a local green thread from any OS thread.
+/// Kills or waits for a green thread from any OS thread, without a way to its result.
 ///
-/// It comes from [`LocalJoinHandle::remote`], and any number of clones may wait.
+/// It comes from [`LocalJoinHandle::remote`] or [`JoinHandle::remote`](crate::JoinHandle::remote), and any number of clones
+/// may wait.
 ///
 /// # Examples
 ///
@@ -219,6 +314,43 @@ pub struct Remote {
 }
 
 impl Remote {
+    pub(crate) fn new(remote: spawn::Remote) -> Remote {
+        Remote { remote }
+    }
+
+    /// Returns how the green thread ended, once it has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use green_thread::{self as thread, Exit};
+    ///
+    /// let child = thread::spawn_local(|| {});
+    /// let remote = child.remote();
+    /// assert_eq!(remote.exit(), None);
+    /// child.join().unwrap();
+    /// assert_eq!(remote.exit(), Some(Exit::Returned));
+    /// ```
+    #[must_use]
+    pub fn exit(&self) -> Option<Exit> {
+        self.remote.exit()
+    }
+
+    /// Waits until the green thread has ended; returns false if `deadline` passes first.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        match deadline {
+            Some(deadline) => self.remote.wait_until(deadline),
+            None => {
+                self.remote.wait();
+                true
+            }
+        }
+    }
+
+    pub(crate) fn id(&self) -> NonZeroU64 {
+        self.remote.identity().id()
+    }
+
     /// Returns the handle by which the green thread is named and unparked.
     ///
     /// # Examples
@@ -269,6 +401,10 @@ impl Remote {
 
     /// Parks until the green thread has ended.
     ///
+    /// # Panics
+    ///
+    /// If a green thread waits for itself, which would never end.
+    ///
     /// # Examples
     ///
     /// ```
@@ -277,10 +413,15 @@ impl Remote {
     /// assert!(child.is_finished());
     /// ```
     pub fn wait(&self) {
+        refuse_own(self.remote.identity());
         self.remote.wait();
     }
 
     /// Parks until the green thread has ended, or `timeout` has passed; returns whether it has ended.
+    ///
+    /// # Panics
+    ///
+    /// If a green thread waits for itself.
     ///
     /// # Examples
     ///
@@ -294,15 +435,23 @@ impl Remote {
     /// assert!(remote.wait_timeout(Duration::from_secs(60)));
     /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        match clock::after(timeout) {
-            Some(deadline) => self.remote.wait_until(deadline),
-            None => {
-                self.remote.wait();
-                true
-            }
-        }
+        refuse_own(self.remote.identity());
+        self.wait_until(clock::after(timeout))
     }
 }
+
+/// Ready once the green thread has ended, for a wait for the first of several things.
+impl Waitable for Remote {
+    fn is_ready(&self) -> bool {
+        Waitable::is_ready(&self.remote)
+    }
+
+    fn queue(&self) -> Option<&WaitQueue> {
+        self.remote.queue()
+    }
+}
+
+impl Lasting for Remote {}
 
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

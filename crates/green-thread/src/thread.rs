@@ -1,6 +1,7 @@
 //! `Thread`, the handle by which a green thread is named and unparked.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use green_core::identity::IdentityRef;
@@ -32,6 +33,10 @@ pub struct Thread {
 impl Thread {
     pub(crate) fn new(identity: IdentityRef) -> Thread {
         Thread { identity }
+    }
+
+    pub(crate) fn number(&self) -> NonZeroU64 {
+        self.identity.id()
     }
 
     /// Makes the green thread's token available, so that its current or next [`park`](crate::park) returns.

@@ -6,11 +6,10 @@
 //! records, its poll and its eventfd go to a pool for the next OS thread; registrations that sockets still have here
 //! are valid on it.
 
-use super::Hub;
+use super::{Hub, TimerEvent};
 use crate::record::{Record, State};
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
-use crate::timer::Timers;
 use crate::wait_queue::Node;
 use crate::{greenlet, local};
 
@@ -40,15 +39,16 @@ impl Hub {
         self.close_posts();
         self.leak_started();
         self.end_waits();
-        self.drop_calls();
-        // Dropping closures may have sent more; the messages that stay are for generations that have ended.
+        self.drop_timers();
+        // Dropping closures may have sent more; the messages that stay are for generations that have ended, and for timers
+        // whose keys are never used again.
         let mut rounds = 0;
         while !(self.run_queue.is_empty() && self.shared.inbox().is_empty()) && rounds < ROUNDS {
             self.drain_inbox();
             self.drop_unstarted();
             rounds += 1;
         }
-        self.drop_calls();
+        self.drop_timers();
         drop(self.alternate_stack.take());
         self.set_live(0);
         root.is_root.set(false);
@@ -73,14 +73,18 @@ impl Hub {
         self.current.set(root);
     }
 
-    /// Drops all timers, and the calls that nobody will make.
-    fn drop_calls(&self) {
-        let mut timers = self.timers.replace(Timers::new());
+    /// Takes all timers out: drops the calls that nobody will make, and ends the green threads whose time will not come.
+    fn drop_timers(&self) {
         // Their destructors may do anything, so no borrow is held. A panic in one is reported and ends there.
         self.calls.take_all().into_iter().for_each(greenlet::discard);
-        while let Some(event) = timers.pop_due(u64::MAX) {
-            greenlet::discard(event);
+        // The timers themselves stay, so that a key from before is never mistaken for one from after.
+        while let Some(event) = { self.timers.borrow_mut().pop_due(u64::MAX) } {
+            match event {
+                TimerEvent::Start(delayed) => delayed.task.give_up(Box::new(Abandoned)),
+                event => greenlet::discard(event),
+            }
         }
+        self.delayed.set(0);
     }
 
     fn drop_unstarted(&self) {

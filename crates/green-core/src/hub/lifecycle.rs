@@ -1,5 +1,7 @@
 //! The start and the end of a green thread on its hub.
 
+use std::sync::Arc;
+
 use super::Hub;
 use crate::record::{Record, State};
 use crate::run_queue::Runnable;
@@ -47,7 +49,7 @@ impl Hub {
         if record.interrupts.is_pending() {
             // Killed before its start: the closure never runs, and is dropped here, on a stack of its own.
             record.exiting.set(true);
-            task.abandon(Box::new(kill::Killed));
+            task.abandon(kill::payload_of(&*task));
         } else {
             task.run();
         }
@@ -62,6 +64,15 @@ impl Hub {
         // The drop of that result may have made new ones, which the record's next user must not find.
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);
+    }
+
+    /// Makes the root stand for a spawned green thread (`GREEN=off`) or for its OS thread.
+    pub(crate) fn stand_for(&self, task: Arc<dyn Task>) {
+        let root = self.current();
+        if !task.identity().start(Unparker::of(root)) {
+            root.interrupts.set_killed();
+        }
+        root.task.set(Some(task));
     }
 
     /// Ends a root that stands for a spawned green thread (`GREEN=off`), whose body has run.

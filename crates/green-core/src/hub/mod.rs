@@ -40,6 +40,7 @@
 
 mod calls;
 mod close;
+mod delay;
 mod handle;
 mod lifecycle;
 mod patience;
@@ -64,6 +65,7 @@ use crate::placement::Favourite;
 use crate::reactor::Reactor;
 use crate::record::{Record, Records, State};
 use crate::run_queue::{RunQueue, Runnable, Turn};
+use crate::spawn::delay::Delayed;
 use crate::spawn::identity_ref::Root;
 use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
@@ -101,6 +103,8 @@ pub(crate) enum TimerEvent {
     Wake(Unparker),
     /// Makes an alarm pending.
     Alarm(Unparker, u64),
+    /// Starts a green thread.
+    Start(Box<Delayed>),
     /// Makes a call.
     Call(Due),
 }
@@ -127,6 +131,8 @@ pub(crate) struct Hub {
     records: Records,
     /// Green threads of this hub, started or queued to start here, roots aside.
     live: Cell<usize>,
+    /// Green threads that have a timer of this hub to start them.
+    delayed: Cell<usize>,
     /// What others post to be run here; see `handle.rs`.
     posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
@@ -182,6 +188,7 @@ impl Hub {
             stacks: StackPool::new(),
             records,
             live: Cell::new(0),
+            delayed: Cell::new(0),
             posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
             ending: Cell::new(false),
@@ -223,11 +230,8 @@ impl Hub {
                 let name = std::thread::current().name().map(Into::into);
                 Arc::new(Root(Identity::new(ids::next(), name)))
             });
-            if !task.identity().start(Unparker::of(root)) {
-                root.interrupts.set_killed();
-            }
-            root.task.set(Some(task));
             self.current.set(root);
+            self.stand_for(task);
         }
     }
 
@@ -367,13 +371,23 @@ impl Hub {
     /// `Other` if the OS thread is ending; the OS error if there is no stack for the hub's own loop, which is needed
     /// from here on.
     pub(crate) fn enqueue_local(&self, unstarted: Unstarted) -> io::Result<()> {
+        self.prepare_to_start()?;
+        self.enqueue_here(unstarted);
+        Ok(())
+    }
+
+    /// Queues an unstarted green thread that stays on this hub, which is prepared for it.
+    pub(super) fn enqueue_here(&self, unstarted: Unstarted) {
+        self.set_live(self.live.get() + 1);
+        self.run_queue.push_local(unstarted);
+    }
+
+    /// Makes sure that green threads can be started beside the root; fails as [`enqueue_local`](Self::enqueue_local).
+    pub(super) fn prepare_to_start(&self) -> io::Result<()> {
         if self.closing.get() {
             return Err(io::Error::other("the OS thread is ending: nothing more can be started on its hub"));
         }
-        self.prepare_loop()?;
-        self.set_live(self.live.get() + 1);
-        self.run_queue.push_local(unstarted);
-        Ok(())
+        self.prepare_loop()
     }
 
     /// Says how many green threads live here.

@@ -9,8 +9,10 @@ use parking_lot::Mutex;
 use crate::inbox::Inbox;
 use crate::reactor::waker::Bed;
 use crate::reactor::{Registry, Token};
+use crate::spawn::delay::Delayed;
 use crate::spawn::unstarted::Unstarted;
 use crate::sys;
+use crate::timer::TimerKey;
 use crate::unpark::Unparker;
 
 /// What comes from other OS threads.
@@ -22,6 +24,10 @@ pub(crate) enum Message {
     Kill(Unparker),
     /// There is one more in `unstarted`: start the oldest in its turn.
     Start,
+    /// Start this one when the time has come, in ticks.
+    Delay(u64, Box<Delayed>),
+    /// Start the one now that has this timer, if it still has.
+    Hasten(TimerKey),
     /// The fd of this registration was closed elsewhere, after it had left the poll.
     Forget(Token),
     /// A waiter on another hub took over: leave the poll if nobody waits here.

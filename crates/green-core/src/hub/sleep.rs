@@ -97,9 +97,13 @@ impl Hub {
         record.no_switch.get() > 0 || (record.is_root.get() && self.is_lonely())
     }
 
-    /// Returns true if the root is the only green thread of this hub, and nobody can post another.
+    /// Returns true if the root is the only green thread of this hub, and neither a timer nor anybody else can start another.
     pub(crate) fn is_lonely(&self) -> bool {
-        self.live.get() == 0 && self.run_queue.is_empty() && self.current().is_root.get() && !self.is_expecting()
+        self.live.get() == 0
+            && self.delayed.get() == 0
+            && self.run_queue.is_empty()
+            && self.current().is_root.get()
+            && !self.is_expecting()
     }
 
     /// Waits without a switch until the current green thread is woken, times out, or is to be interrupted. Returns none

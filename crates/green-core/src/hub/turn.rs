@@ -110,6 +110,8 @@ impl Hub {
                 Message::Unpark(unparker) => self.unpark_local(unparker.record(), unparker.generation()),
                 Message::Kill(unparker) => self.kill_local(unparker),
                 Message::Start => self.run_queue.push(Runnable::StartHanded),
+                Message::Delay(deadline, delayed) => self.delay(deadline, delayed),
+                Message::Hasten(key) => self.hasten(key),
                 Message::Forget(token) => self.reactor.forget(self, token),
                 Message::Release(token) => self.reactor.release(self, token),
                 Message::Posts => self.begin_post(),
@@ -137,6 +139,7 @@ impl Hub {
                         self.interrupt(record);
                     }
                 }
+                TimerEvent::Start(delayed) => self.start_delayed(*delayed),
                 TimerEvent::Call(due) => self.calls.push(due),
             }
         }

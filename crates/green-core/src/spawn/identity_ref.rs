@@ -5,12 +5,18 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::extras::Extras;
 use super::unstarted::Task;
 use crate::identity::Identity;
 
 /// What has an identity in it.
 pub(crate) trait Identified {
     fn identity(&self) -> &Identity;
+
+    /// Returns what few have beside; none for what nobody can wait for or kill.
+    fn extras(&self) -> Option<&Extras> {
+        None
+    }
 }
 
 /// A counted reference to an [`Identity`], for any OS thread.
@@ -28,6 +34,10 @@ unsafe impl Sync for IdentityRef {}
 impl IdentityRef {
     pub(super) fn new(place: Arc<dyn Identified>) -> Self {
         Self(place)
+    }
+
+    pub(super) fn place(&self) -> &dyn Identified {
+        &*self.0
     }
 
     pub(crate) fn of_task(task: &Arc<dyn Task>) -> Self {

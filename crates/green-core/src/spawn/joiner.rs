@@ -1,11 +1,17 @@
 //! The handles of spawned green threads: `Joiner`, `LocalJoiner` and the `Remote` of the latter.
 
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread;
 use std::time::Instant;
 
+use super::delay;
+use super::exit::Exit;
+use super::extras::{Extras, Link, LinkId, WakerId};
+use super::identity_ref::Identified;
 use super::packet::Join;
 use crate::identity::{Identity, IdentityRef};
 use crate::kill::{self, KillError};
@@ -77,20 +83,63 @@ impl<T> Joiner<T> {
         Ok(unsafe { self.packet.take() })
     }
 
+    /// Waits for the end until `deadline`, for ever if there is none, and leaves the result where it is; returns false if
+    /// `deadline` passes first. A kill point.
+    pub fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        wait_done(self.identity(), deadline)
+    }
+
     /// Asks for the end of the green thread: it unwinds at its next park, or never starts.
     ///
     /// # Errors
     ///
     /// [`KillError::PanicAbort`] where nothing can be unwound.
     pub fn kill(&self) -> Result<(), KillError> {
-        self.identity().kill()
+        kill_at(self.place())
+    }
+
+    /// Asks for the end as [`kill`](Self::kill) does; the first unwinding has `payload`, if no other kill came before with one.
+    ///
+    /// # Errors
+    ///
+    /// [`KillError::PanicAbort`] where nothing can be unwound.
+    pub fn kill_with(&self, payload: Box<dyn Any + Send>) -> Result<(), KillError> {
+        kill::check_unwinding()?;
+        extras(self.place()).set_payload(self.identity(), payload);
+        self.kill()
+    }
+
+    /// Ends the green thread if it has not started; returns whether it had not, and so never will run its closure.
+    pub fn cancel(&self) -> bool {
+        let is_cancelled = self.identity().cancel();
+        if is_cancelled {
+            delay::hasten(self.place());
+        }
+        is_cancelled
     }
 
     /// Runs `f` in the finishing green thread before the joiners wake, or at once if it has ended.
     pub fn on_exit(&self, f: impl FnOnce() + Send + 'static) {
-        if let Err(f) = self.packet.on_exit(Box::new(f)) {
-            f();
-        }
+        self.link(|_| f());
+    }
+
+    /// Runs `f` as [`on_exit`](Self::on_exit) does, and tells it how the green thread ended.
+    pub fn link(&self, f: impl FnOnce(Exit) + Send + 'static) -> LinkId {
+        link_at(self.place(), Box::new(f))
+    }
+
+    /// Takes a link back; returns false if it has run or runs, or is none of this green thread's.
+    pub fn unlink(&self, id: LinkId) -> bool {
+        extras(self.place()).unlink(id)
+    }
+
+    /// Returns a handle for any number of waiters, which never see the result.
+    pub fn remote(&self) -> Remote {
+        Remote { identity: self.identity_ref() }
+    }
+
+    fn place(&self) -> &dyn Identified {
+        self.packet.as_identified()
     }
 }
 
@@ -151,6 +200,11 @@ impl<T> LocalJoiner<T> {
         self.inner.join_until(deadline).map_err(|inner| Self { inner, _local: PhantomData })
     }
 
+    /// Waits for the end and leaves the result where it is; see [`Joiner::wait_until`].
+    pub fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        self.inner.wait_until(deadline)
+    }
+
     /// Asks for the end of the green thread; see [`Joiner::kill`].
     ///
     /// # Errors
@@ -160,11 +214,33 @@ impl<T> LocalJoiner<T> {
         self.inner.kill()
     }
 
+    /// Asks for the end with a payload; see [`Joiner::kill_with`].
+    ///
+    /// # Errors
+    ///
+    /// [`KillError::PanicAbort`] where nothing can be unwound.
+    pub fn kill_with(&self, payload: Box<dyn Any + Send>) -> Result<(), KillError> {
+        self.inner.kill_with(payload)
+    }
+
+    /// Ends the green thread if it has not started; see [`Joiner::cancel`].
+    pub fn cancel(&self) -> bool {
+        self.inner.cancel()
+    }
+
     /// Runs `f` in the finishing green thread before the joiners wake, or at once if it has ended.
     pub fn on_exit(&self, f: impl FnOnce() + 'static) {
-        if let Err(f) = self.inner.packet.on_exit(Box::new(f)) {
-            f();
-        }
+        self.link(|_| f());
+    }
+
+    /// Runs `f` as [`on_exit`](Self::on_exit) does, and tells it how the green thread ended.
+    pub fn link(&self, f: impl FnOnce(Exit) + 'static) -> LinkId {
+        link_at(self.inner.place(), Box::new(f))
+    }
+
+    /// Takes a link back; see [`Joiner::unlink`].
+    pub fn unlink(&self, id: LinkId) -> bool {
+        self.inner.unlink(id)
     }
 
     /// Returns a handle for other OS threads, which can kill and wait but never see the result.
@@ -196,30 +272,93 @@ impl Remote {
         self.identity.is_done()
     }
 
+    /// Returns how it ended, once it has.
+    pub fn exit(&self) -> Option<Exit> {
+        self.identity.is_done().then(|| self.identity.exit())
+    }
+
     /// Asks for its end; see [`Joiner::kill`].
     ///
     /// # Errors
     ///
     /// [`KillError::PanicAbort`] where nothing can be unwound.
     pub fn kill(&self) -> Result<(), KillError> {
-        self.identity.kill()
+        kill_at(self.identity.place())
+    }
+
+    /// Runs `f` in the finishing green thread before the joiners wake, or at once if it has ended; tells it how that went.
+    pub fn link(&self, f: impl FnOnce(Exit) + Send + 'static) {
+        link_at(self.identity.place(), Box::new(f));
     }
 
     /// Waits for its end. A kill point.
     pub fn wait(&self) {
-        while self.identity.wait_done(None) != Outcome::Unparked {
-            kill::deliver();
-        }
+        wait_done(&self.identity, None);
     }
 
     /// Waits for its end until `deadline`; returns false if that passes first. A kill point.
     pub fn wait_until(&self, deadline: Instant) -> bool {
-        loop {
-            match self.identity.wait_done(Some(deadline)) {
-                Outcome::Unparked => return true,
-                Outcome::TimedOut => return false,
-                Outcome::Interrupted => kill::deliver(),
-            }
+        wait_done(&self.identity, Some(deadline))
+    }
+
+    /// Begins to wait for its end as an async task does.
+    pub fn watch(&self) -> Watch {
+        Watch { identity: self.identity.clone(), id: None }
+    }
+}
+
+/// The wait of an async task for the end of a green thread.
+#[derive(Debug)]
+pub struct Watch {
+    identity: IdentityRef,
+    id: Option<WakerId>,
+}
+
+impl Watch {
+    /// Returns true once the green thread has ended; before, has `waker` woken when it has, and forgets the one before.
+    pub fn poll(&mut self, waker: &Waker) -> bool {
+        let identity = &*self.identity;
+        identity.is_done() || !extras(self.identity.place()).register(identity, &mut self.id, waker)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            extras(self.identity.place()).deregister(id);
+        }
+    }
+}
+
+fn extras(place: &dyn Identified) -> &Extras {
+    place.extras().expect("what has a handle has a packet")
+}
+
+fn kill_at(place: &dyn Identified) -> Result<(), KillError> {
+    place.identity().kill()?;
+    // It may be waiting for the time of its start.
+    if !place.identity().has_started() {
+        delay::hasten(place);
+    }
+    Ok(())
+}
+
+/// Links `link`, or runs it if the end has come.
+fn link_at(place: &dyn Identified, link: Link) -> LinkId {
+    let id = LinkId::new();
+    let identity = place.identity();
+    if let Err(link) = extras(place).link(identity, id, link) {
+        link(identity.exit());
+    }
+    id
+}
+
+fn wait_done(identity: &Identity, deadline: Option<Instant>) -> bool {
+    loop {
+        match identity.wait_done(deadline) {
+            Outcome::Unparked => return true,
+            Outcome::TimedOut => return false,
+            Outcome::Interrupted => kill::deliver(),
         }
     }
 }

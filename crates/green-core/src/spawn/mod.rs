@@ -1,5 +1,9 @@
 //! Spawning: from a closure to an unstarted green thread on some hub, and the handles to wait for it.
 
+pub(crate) mod delay;
+mod detached;
+mod exit;
+pub(crate) mod extras;
 pub(crate) mod identity_ref;
 pub(crate) mod ids;
 mod joiner;
@@ -12,7 +16,11 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-pub use joiner::{Joiner, LocalJoiner, Remote};
+pub use delay::{spawn_at, spawn_local_at};
+pub use detached::spawn_detached;
+pub use exit::Exit;
+pub use extras::LinkId;
+pub use joiner::{Joiner, LocalJoiner, Remote, Watch};
 
 use crate::clock;
 use crate::config::{self, Config};
@@ -94,10 +102,16 @@ where
     let packet = Arc::new(Packet::new(new_identity(options.name), f));
     // SAFETY: the caller promises that the borrows outlive every use.
     let (task, join) = unsafe { erase(packet) };
-    let size = options.stack_size.unwrap_or(config.stack_size());
+    place(config, task, options.stack_size, borrows)?;
+    Ok(Joiner::new(join))
+}
+
+/// Puts a green thread where it is to start; its closure is `Send`, or stays here because it borrows.
+#[inline(always)]
+fn place(config: &Config, task: Arc<dyn Task>, size: Option<usize>, borrows: Borrows) -> io::Result<()> {
+    let size = size.unwrap_or(config.stack_size());
     if config.mode() == Mode::Plain {
-        os_thread::spawn(task, size)?;
-        return Ok(Joiner::new(join));
+        return os_thread::spawn(task, size, None);
     }
     let hub = current::hub();
     let unstarted = unstarted(hub, task, size)?;
@@ -110,7 +124,7 @@ where
         Place::ThereFirst(workers, shared) => workers.hand(shared, unstarted),
         Place::On(shared) => placement::send(shared, unstarted),
     }
-    Ok(Joiner::new(join))
+    Ok(())
 }
 
 /// Starts a green thread that stays on this OS thread's hub, so that nothing of it need be `Send` (I2).

@@ -2,12 +2,16 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::delay::Place;
 use super::unstarted::Task;
 use crate::current;
 use crate::hub::Kind;
-use crate::kill::Killed;
+use crate::kill;
 use crate::mode;
+use crate::park::park_until;
+use crate::unpark::{Outcome, Unparker, WaitReason};
 
 /// A task on its way to the OS thread that will run it.
 struct Carried(Arc<dyn Task>);
@@ -21,12 +25,12 @@ impl Carried {
     }
 }
 
-/// Starts an OS thread for `task`.
+/// Starts an OS thread for `task`, which begins at once or at `start`.
 ///
 /// # Errors
 ///
 /// The OS error if the OS thread cannot be started.
-pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize) -> io::Result<()> {
+pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize, start: Option<Instant>) -> io::Result<()> {
     // Here, where somebody hears it.
     mode::check_poison();
     let mut builder = std::thread::Builder::new().stack_size(stack_size);
@@ -36,11 +40,18 @@ pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize) -> io::Result<()> {
     let carried = Carried(task);
     builder.spawn(move || {
         let task = carried.into_task();
-        let hub = current::make(Kind::Root, Some(Arc::clone(&task)));
+        let hub = if let Some(start) = start {
+            let hub = current::make(Kind::Root, None);
+            wait_for_start(&*task, start);
+            hub.stand_for(Arc::clone(&task));
+            hub
+        } else {
+            current::make(Kind::Root, Some(Arc::clone(&task)))
+        };
         if hub.current().interrupts.is_pending() {
             // Killed before its start. The closure is dropped as at any end, where nothing is delivered.
             hub.current().exiting.set(true);
-            task.abandon(Box::new(Killed));
+            task.abandon(kill::payload_of(&*task));
             hub.current().exiting.set(false);
         } else {
             task.run();
@@ -48,4 +59,16 @@ pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize) -> io::Result<()> {
         hub.finish_root(&*task);
     })?;
     Ok(())
+}
+
+/// Waits until `start`, or until the task has been killed.
+fn wait_for_start(task: &dyn Task, start: Instant) {
+    if let Some(extras) = task.extras() {
+        extras.set_place(Place::Sleeper(Unparker::current()));
+    }
+    while !task.identity().is_killed() {
+        if park_until(Some(start), WaitReason::Start) == Outcome::TimedOut {
+            return;
+        }
+    }
 }

@@ -23,8 +23,8 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use parking_lot::Mutex;
-
+use super::exit::Exit;
+use super::extras::Extras;
 use super::identity_ref::Identified;
 use super::unstarted::Task;
 use crate::identity::{Ends, Identity};
@@ -35,12 +35,6 @@ enum Stage<F, T> {
     Ended(thread::Result<T>),
     Taken,
 }
-
-/// A closure to run at the end, in the finishing green thread or, if that has ended, in the caller.
-pub(crate) type ExitFn = Box<dyn FnOnce()>;
-
-/// The closures that were added and have not run; boxed, because few packets have any.
-type Exits = Option<Box<Vec<ExitFn>>>;
 
 /// What a handle asks of the packet.
 pub(crate) trait Join<T>: Identified {
@@ -58,21 +52,20 @@ pub(crate) trait Join<T>: Identified {
     /// The caller is the only handle, and does not use it again.
     unsafe fn detach(&self);
 
-    /// Keeps `f` for the end; gives it back if the end has come.
-    fn on_exit(&self, f: ExitFn) -> Result<(), ExitFn>;
+    /// Returns itself without the result's type.
+    fn as_identified(&self) -> &dyn Identified;
 }
 
 /// The shared state of one spawned green thread.
 pub(crate) struct Packet<F, T> {
     identity: Identity,
     stage: UnsafeCell<Stage<F, T>>,
-    /// What runs at the end.
-    exits: Mutex<Exits>,
+    extras: Extras,
 }
 
 impl<F, T> Packet<F, T> {
     pub(crate) fn new(identity: Identity, f: F) -> Self {
-        Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), exits: Mutex::new(None) }
+        Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), extras: Extras::new() }
     }
 
     /// Replaces the stage and returns the old one.
@@ -96,31 +89,11 @@ impl<F, T> Packet<F, T> {
         let stage = unsafe { self.replace(Stage::Taken) };
         abort_on_unwind(|| drop(stage));
     }
-
-    #[cold]
-    fn run_exits(&self) {
-        while let Some(list) = self.take_exits() {
-            for exit in *list {
-                // A panic was reported by the panic hook; it must not keep the others from running.
-                let _ = catch_unwind(AssertUnwindSafe(exit));
-            }
-        }
-    }
-
-    /// Takes what has been added so far, or closes the list if that is nothing.
-    fn take_exits(&self) -> Exits {
-        let mut exits = self.exits.lock();
-        let list = exits.take();
-        if list.is_none() {
-            self.identity.close_exits();
-        }
-        list
-    }
 }
 
 /// Calls `f`. A backtrace ends at a frame of this name: what is below it is not the user's affair.
 #[inline(never)]
-fn __rust_begin_short_backtrace<F: FnOnce() -> T, T>(f: F) -> T {
+pub(super) fn __rust_begin_short_backtrace<F: FnOnce() -> T, T>(f: F) -> T {
     let result = f();
     // Keeps the call from becoming a jump, which would leave no frame.
     std::hint::black_box(());
@@ -136,25 +109,34 @@ where
         let stage = unsafe { self.replace(Stage::Running) };
         let Stage::Waiting(f) = stage else { unreachable!("a task runs once") };
         let result = catch_unwind(AssertUnwindSafe(|| __rust_begin_short_backtrace(f)));
+        self.identity.set_exit(match &result {
+            Ok(_) => Exit::Returned,
+            Err(payload) => self.extras.exit_of(&**payload),
+        });
         // SAFETY: as above.
         let _running = unsafe { self.replace(Stage::Ended(result)) };
     }
 
     fn exit(&self) {
-        // Most have none, and are spared the lock.
+        // Most have nothing to do, and are spared the lock.
         if !self.identity.close_exits_if_none() {
-            self.run_exits();
+            self.extras.run_links(&self.identity);
         }
     }
 
     fn complete(&self) {
-        if self.identity.set_done() == Ends::Second {
+        let done = self.identity.set_done();
+        if done.ends == Ends::Second {
             // SAFETY: the handle went before.
             unsafe { self.discard() };
+        }
+        if done.has_wakers {
+            self.extras.wake_all();
         }
     }
 
     fn abandon(&self, payload: Box<dyn Any + Send>) {
+        self.identity.set_exit(self.extras.exit_of_unrun(&*payload));
         // SAFETY: only the runner calls this, instead of `run` or after the running stack was given up for ever.
         let stage = unsafe { self.replace(Stage::Ended(Err(payload))) };
         // The closure is dropped here, on the runner's OS thread; a panic of its destructor is its own affair.
@@ -165,6 +147,10 @@ where
 impl<F, T> Identified for Packet<F, T> {
     fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    fn extras(&self) -> Option<&Extras> {
+        Some(&self.extras)
     }
 }
 
@@ -185,18 +171,13 @@ impl<F, T> Join<T> for Packet<F, T> {
         }
     }
 
-    fn on_exit(&self, f: ExitFn) -> Result<(), ExitFn> {
-        let mut exits = self.exits.lock();
-        if !self.identity.announce_exit() {
-            return Err(f);
-        }
-        exits.get_or_insert_default().push(f);
-        Ok(())
+    fn as_identified(&self) -> &dyn Identified {
+        self
     }
 }
 
 /// Runs `f`; a panic in it ends the process, as std's does when a thread's result panics on drop.
-fn abort_on_unwind(f: impl FnOnce()) {
+pub(super) fn abort_on_unwind(f: impl FnOnce()) {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {

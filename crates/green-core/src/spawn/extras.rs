@@ -1,0 +1,204 @@
+//! What few green threads have beside closure and result: links, async tasks that wait, a kill's payload, a delay.
+//!
+//! All of it is in one box under one lock, so that a packet without pays for a pointer. Two bits of the identity's word tell
+//! the runner whether to look: EXITS for the links, before which it closes the list, and WAKERS for the tasks, which
+//! are woken after DONE. Whoever adds sets the bit and sees whether the end came first.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::num::NonZeroU64;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+use super::Abandoned;
+use super::delay::Place;
+use super::exit::Exit;
+use super::ids;
+use crate::identity::Identity;
+use crate::kill::Killed;
+
+/// A closure to run at the end, in the finishing green thread or, if that has ended, in the caller.
+pub(crate) type Link = Box<dyn FnOnce(Exit)>;
+
+/// Names a closure that was linked to the end of a green thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkId(NonZeroU64);
+
+/// Names the place of an async task among those who wait for an end.
+#[derive(Debug)]
+pub(crate) struct WakerId(NonZeroU64);
+
+#[derive(Default)]
+struct Few {
+    links: VecDeque<(LinkId, Link)>,
+    wakers: Vec<(NonZeroU64, Waker)>,
+    /// What a kill unwinds with for the first time, instead of `Killed`.
+    payload: Option<Box<dyn Any + Send>>,
+    /// True once it did.
+    is_raised: bool,
+    /// Where it waits for the time of its start.
+    place: Option<Place>,
+}
+
+/// What few green threads have.
+pub(crate) struct Extras(Mutex<Option<Box<Few>>>);
+
+impl Extras {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Keeps `link` for the end; gives it back if the end has come.
+    pub(crate) fn link(&self, identity: &Identity, id: LinkId, link: Link) -> Result<(), Link> {
+        let mut few = self.0.lock();
+        if !identity.announce_exit() {
+            return Err(link);
+        }
+        few.get_or_insert_default().links.push_back((id, link));
+        Ok(())
+    }
+
+    /// Takes a link back; returns false if it has begun to run.
+    pub(crate) fn unlink(&self, id: LinkId) -> bool {
+        let link = {
+            let mut few = self.0.lock();
+            let Some(few) = few.as_mut() else { return false };
+            let index = few.links.iter().position(|link| link.0 == id);
+            index.and_then(|index| few.links.remove(index))
+        };
+        // Its destructor is the user's, and runs without the lock.
+        link.is_some()
+    }
+
+    /// Runs all links, also those that links add, and closes the list. Never unwinds.
+    #[cold]
+    pub(crate) fn run_links(&self, identity: &Identity) {
+        while let Some(link) = self.next_link(identity) {
+            // A panic was reported by the panic hook; it must not keep the others from running.
+            let _ = catch_unwind(AssertUnwindSafe(|| link(identity.exit())));
+        }
+    }
+
+    /// Takes the next link, or closes the list if there is none.
+    fn next_link(&self, identity: &Identity) -> Option<Link> {
+        let mut few = self.0.lock();
+        let next = few.as_mut().and_then(|few| few.links.pop_front());
+        if next.is_none() {
+            identity.close_exits();
+            let unused = few.as_mut().and_then(|few| few.payload.take());
+            drop(few);
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(unused)));
+        }
+        next.map(|(_, link)| link)
+    }
+
+    /// Keeps a payload for the kill that follows, unless it comes too late or another was first.
+    pub(crate) fn set_payload(&self, identity: &Identity, payload: Box<dyn Any + Send>) {
+        let mut few = self.0.lock();
+        if identity.announce_exit() {
+            let few = few.get_or_insert_default();
+            if few.payload.is_none() && !few.is_raised {
+                few.payload = Some(payload);
+                return;
+            }
+        }
+        // The destructor of what is not kept runs without the lock.
+        drop(few);
+        drop(payload);
+    }
+
+    /// Returns what a kill unwinds with: what it came with for the first time, and `Killed` from then on.
+    pub(crate) fn kill_payload(&self) -> Box<dyn Any + Send> {
+        let mut few = self.0.lock();
+        let payload = few.as_mut().and_then(|few| few.payload.take());
+        match (payload, few.as_mut()) {
+            (Some(payload), Some(few)) => {
+                few.is_raised = true;
+                payload
+            }
+            _ => Box::new(Killed),
+        }
+    }
+
+    /// Returns how a green thread ended that unwound with `payload`.
+    pub(crate) fn exit_of(&self, payload: &(dyn Any + Send)) -> Exit {
+        let is_raised = || self.0.lock().as_ref().is_some_and(|few| few.is_raised);
+        if payload.is::<Killed>() || is_raised() { Exit::Killed } else { Exit::Panicked }
+    }
+
+    /// Returns how a green thread ended that did not run, or not on, and has `payload` for its result.
+    pub(crate) fn exit_of_unrun(&self, payload: &(dyn Any + Send)) -> Exit {
+        let is_lost = payload.is::<Abandoned>() || payload.is::<std::io::Error>();
+        match self.exit_of(payload) {
+            Exit::Killed => Exit::Killed,
+            _ if is_lost => Exit::Abandoned,
+            other => other,
+        }
+    }
+
+    /// Has `waker` woken once the end has come; returns false if it has. `id` names a place that was taken before.
+    pub(crate) fn register(&self, identity: &Identity, id: &mut Option<WakerId>, waker: &Waker) -> bool {
+        let number = id.get_or_insert_with(|| WakerId(ids::next())).0;
+        if !self.is_registered(number, waker) {
+            // How to clone and to drop a waker is the user's code, and runs without the lock.
+            let waker = waker.clone();
+            let replaced = {
+                let mut few = self.0.lock();
+                let wakers = &mut few.get_or_insert_default().wakers;
+                match wakers.iter_mut().find(|entry| entry.0 == number) {
+                    Some(entry) => Some(std::mem::replace(&mut entry.1, waker)),
+                    None => {
+                        wakers.push((number, waker));
+                        None
+                    }
+                }
+            };
+            drop(replaced);
+        }
+        identity.announce_waker()
+    }
+
+    fn is_registered(&self, number: NonZeroU64, waker: &Waker) -> bool {
+        let few = self.0.lock();
+        let mut wakers = few.iter().flat_map(|few| &few.wakers);
+        wakers.any(|entry| entry.0 == number && entry.1.will_wake(waker))
+    }
+
+    /// Takes a task out of those to be woken.
+    pub(crate) fn deregister(&self, id: WakerId) {
+        let waker = {
+            let mut few = self.0.lock();
+            let Some(few) = few.as_mut() else { return };
+            let index = few.wakers.iter().position(|entry| entry.0 == id.0);
+            index.map(|index| few.wakers.swap_remove(index))
+        };
+        drop(waker);
+    }
+
+    /// Wakes the tasks that wait for the end, which has come. Never unwinds.
+    #[cold]
+    pub(crate) fn wake_all(&self) {
+        let wakers = self.0.lock().as_mut().map(|few| std::mem::take(&mut few.wakers));
+        for (_, waker) in wakers.into_iter().flatten() {
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+
+    /// Notes where the green thread waits for the time of its start.
+    pub(crate) fn set_place(&self, place: Place) {
+        self.0.lock().get_or_insert_default().place = Some(place);
+    }
+
+    /// Returns where it does.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.0.lock().as_ref().and_then(|few| few.place)
+    }
+}
+
+impl LinkId {
+    pub(crate) fn new() -> Self {
+        Self(ids::next())
+    }
+}

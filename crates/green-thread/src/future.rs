@@ -1,0 +1,164 @@
+//! The bridge to async code: `block_on` in a green thread, and join handles as futures.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use green_core::park::yield_now;
+use green_core::spawn::Watch;
+
+use crate::signal::Signal;
+use crate::{JoinHandle, KillOnDrop, Result, spawn};
+
+/// Runs a future to its end on the calling green thread, which parks while the future waits.
+///
+/// Nothing else is needed: no runtime, no executor. The future may be woken from any thread, and may do in its `poll`
+/// what any code may do on a green thread, such as to sleep, to lock, or to call `block_on`. Futures that need a
+/// runtime of their own (those of tokio's sockets, say) must be in the context of one that runs on other OS threads.
+///
+/// A kill, or a timeout around it, that comes while the future waits drops the future, and so cancels it. A future that wakes
+/// itself in its `poll` lets other green threads run before it is polled again.
+///
+/// # Panics
+///
+/// With what the future panics with.
+///
+/// # Examples
+///
+/// ```
+/// use green_thread as thread;
+///
+/// let child = thread::spawn(|| 6);
+/// let answer = thread::block_on(async { child.await.unwrap() * 7 });
+/// assert_eq!(answer, 42);
+/// ```
+pub fn block_on<F: IntoFuture>(future: F) -> F::Output {
+    let mut future = pin!(future.into_future());
+    let signal = Arc::new(Signal::new());
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            // Somebody woke it while it was polled, perhaps itself: a turn for the others.
+            Poll::Pending if signal.take() => yield_now(),
+            Poll::Pending => signal.wait(),
+        }
+    }
+}
+
+/// Starts a green thread that runs `future` to its end.
+///
+/// [`kill`](JoinHandle::kill) cancels the future: it is dropped where it waits.
+///
+/// # Panics
+///
+/// As [`spawn`].
+///
+/// # Examples
+///
+/// ```
+/// use green_thread as thread;
+///
+/// let first = thread::spawn_future(async { 1 });
+/// let second = thread::spawn_future(async { first.await.unwrap() + 1 });
+/// assert_eq!(second.join().unwrap(), 2);
+/// ```
+pub fn spawn_future<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    spawn(|| block_on(future))
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
+}
+
+/// The wait of async code for a green thread; it comes from awaiting a [`JoinHandle`] or a [`KillOnDrop`].
+///
+/// It may be polled by any executor. Dropping it before the end does to the green thread what dropping the handle does: it
+/// detaches it, or kills it.
+///
+/// # Examples
+///
+/// ```
+/// use std::future::IntoFuture;
+///
+/// use green_thread as thread;
+///
+/// let child = thread::spawn(|| loop { thread::park() });
+/// let remote = child.remote();
+/// drop(child.kill_on_drop().into_future());
+/// remote.wait();
+/// ```
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct JoinFuture<T> {
+    /// Taken with the result.
+    handle: Option<KillOnDrop<T>>,
+    on_drop: OnDrop,
+    watch: Watch,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnDrop {
+    Detach,
+    Kill,
+}
+
+impl<T> Future for JoinFuture<T> {
+    type Output = Result<T>;
+
+    /// # Panics
+    ///
+    /// If it is polled after it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        assert!(self.handle.is_some(), "a join was polled after its end");
+        if !self.watch.poll(context.waker()) {
+            return Poll::Pending;
+        }
+        let handle = self.handle.take().expect("it was there just now");
+        Poll::Ready(handle.into_inner().join())
+    }
+}
+
+impl<T> Drop for JoinFuture<T> {
+    fn drop(&mut self) {
+        if self.on_drop == OnDrop::Detach {
+            drop(self.handle.take().map(KillOnDrop::into_inner));
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinFuture").finish_non_exhaustive()
+    }
+}
+
+impl<T> IntoFuture for JoinHandle<T> {
+    type Output = Result<T>;
+    type IntoFuture = JoinFuture<T>;
+
+    fn into_future(self) -> JoinFuture<T> {
+        JoinFuture { watch: self.watch(), handle: Some(self.kill_on_drop()), on_drop: OnDrop::Detach }
+    }
+}
+
+impl<T> IntoFuture for KillOnDrop<T> {
+    type Output = Result<T>;
+    type IntoFuture = JoinFuture<T>;
+
+    fn into_future(self) -> JoinFuture<T> {
+        JoinFuture { watch: self.watch(), handle: Some(self), on_drop: OnDrop::Kill }
+    }
+}
