@@ -112,9 +112,12 @@ fn a39_lifecycle() {
     }
 }
 
+/// What a coroutine of [`run`] does, with its yielder and a way to log.
+type Party = Box<dyn FnOnce(&Yielder<(), ()>, &dyn Fn(&'static str))>;
+
 /// Runs parties, each a coroutine in a green thread, in the order given; each goes on where it suspended itself when all
 /// others had a turn. Returns what they logged.
-fn run(parties: Vec<Box<dyn FnOnce(&Yielder<(), ()>, &dyn Fn(&'static str))>>) -> Vec<&'static str> {
+fn run(parties: Vec<Party>) -> Vec<&'static str> {
     let log: Rc<RefCell<Vec<&'static str>>> = Rc::default();
     let threads: Vec<_> = parties
         .into_iter()
@@ -135,7 +138,7 @@ fn run(parties: Vec<Box<dyn FnOnce(&Yielder<(), ()>, &dyn Fn(&'static str))>>) -
 #[test]
 fn a39_co_mutex_is_handed_on() {
     let lock = Rc::new(Mutex::new(0));
-    let party = |name: &'static str, again: &'static str| -> Box<dyn FnOnce(&Yielder<(), ()>, &dyn Fn(&'static str))> {
+    let party = |name: &'static str, again: &'static str| -> Party {
         let lock = Rc::clone(&lock);
         Box::new(move |out, log| {
             let mut held = lock.lock().unwrap();

@@ -6,6 +6,7 @@
 mod ending;
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
+mod greenlets;
 mod limits;
 mod os_threads;
 

@@ -48,6 +48,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+pub(crate) use close::Moment;
+
 use crate::context::Slot;
 use crate::identity::Identity;
 use crate::panic_count;
@@ -108,8 +110,10 @@ pub(crate) struct Hub {
     live: Cell<usize>,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
-    /// True while the hub is closed by a destructor of a std thread-local: others may have run before it.
-    ending: Cell<bool>,
+    /// True if the OS thread may have come to use thread-locals since its end was announced to us; see `sys`.
+    unannounced: Cell<bool>,
+    /// True while the hub is closed so late that nothing suspended may run again; see [`Moment::Late`].
+    late: Cell<bool>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
     closing: Cell<bool>,
     /// True while this worker is the one that searches; see `workers.rs`.
@@ -150,7 +154,8 @@ impl Hub {
             records,
             live: Cell::new(0),
             unstartable: RefCell::new(Vec::new()),
-            ending: Cell::new(false),
+            unannounced: Cell::new(true),
+            late: Cell::new(false),
             closing: Cell::new(false),
             searcher: Cell::new(false),
             last_size: Cell::new(None),
@@ -196,13 +201,18 @@ impl Hub {
         }
     }
 
+    /// Returns what is to be raised when the OS thread uses another thread-local that will be destroyed.
+    pub(crate) fn unannounced(&self) -> &Cell<bool> {
+        &self.unannounced
+    }
+
     pub(crate) fn shared(&self) -> &'static Shared {
         self.shared
     }
 
-    /// Returns true while the end of the OS thread closes the hub.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ending.get()
+    /// Returns true while the hub is closed so late that what suspended frames borrow may be gone.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.get()
     }
 
     pub(crate) fn is_worker(&self) -> bool {

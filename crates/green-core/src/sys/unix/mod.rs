@@ -22,6 +22,7 @@ pub(super) mod poll;
 pub(super) mod raw_thread;
 pub(super) mod region;
 pub(super) mod socket;
+pub(super) mod thread_exit;
 pub(super) mod timer_fd;
 
 /// Returns the size of a page in bytes.
