@@ -1,7 +1,15 @@
 //! The small programs that the idea comes from, as FEATURES §4 numbers them.
 
+#[path = "../../crates/green/examples/l3agent/agent.rs"]
+mod agent;
 mod coroutines;
+#[path = "../../crates/green/examples/dispatcher/dispatcher.rs"]
+mod dispatcher;
+mod drivers;
+#[path = "../../crates/green/examples/l3agent/exclusive.rs"]
+mod exclusive;
 mod locks;
+mod pools;
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};

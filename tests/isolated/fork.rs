@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 
 use green::net::{TcpListener, TcpStream};
+use green::pool::tpool::{self, Blocking};
 use green::thread;
 
 use crate::{expect_success, is_child, run_child};
@@ -56,4 +57,29 @@ fn the_child_of_a_fork_leaves_the_parents_poll_alone() {
         return;
     }
     expect_success(&run_child("fork::the_child_of_a_fork_leaves_the_parents_poll_alone"));
+}
+
+#[test]
+fn a_blocking_call_in_the_child_of_a_fork_is_made_in_place() {
+    if is_child() {
+        // The parent's pool has a thread, which the child does not have.
+        let object = Blocking::new(5);
+        assert_eq!(object.with(|n| *n), 5);
+        // SAFETY: the child makes calls in its only thread, and ends by `_exit`.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            let here = std::thread::current().id();
+            let in_place = tpool::execute(move || std::thread::current().id() == here);
+            let same = object.with(|n| *n) == 5;
+            // SAFETY: ends the child without running the parent's destructors.
+            unsafe { libc::_exit(if in_place && same { 3 } else { 4 }) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for the child made above.
+        let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+        assert_eq!((waited, libc::WEXITSTATUS(status)), (pid, 3));
+        assert_eq!(object.with(|n| *n), 5, "the parent's still works");
+        return;
+    }
+    expect_success(&run_child("fork::a_blocking_call_in_the_child_of_a_fork_is_made_in_place"));
 }

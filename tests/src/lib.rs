@@ -108,6 +108,8 @@ mod book {
         mod threads {}
         #[doc = include_str!("../../docs/src/guide/synchronisation.md")]
         mod synchronisation {}
+        #[doc = include_str!("../../docs/src/guide/pools.md")]
+        mod pools {}
         #[doc = include_str!("../../docs/src/guide/networking.md")]
         mod networking {}
         #[doc = include_str!("../../docs/src/guide/io.md")]
@@ -118,10 +120,16 @@ mod book {
         mod files {}
         #[doc = include_str!("../../docs/src/guide/processes.md")]
         mod processes {}
+        #[doc = include_str!("../../docs/src/guide/resources.md")]
+        mod resources {}
         #[doc = include_str!("../../docs/src/guide/panics-and-kills.md")]
         mod panics_and_kills {}
         #[doc = include_str!("../../docs/src/guide/greenlets.md")]
         mod greenlets {}
+        #[doc = include_str!("../../docs/src/guide/tasks.md")]
+        mod tasks {}
+        #[doc = include_str!("../../docs/src/guide/hub.md")]
+        mod hub {}
         #[doc = include_str!("../../docs/src/guide/ports.md")]
         mod ports {}
     }
@@ -134,6 +142,10 @@ mod book {
         mod from_may {}
         #[doc = include_str!("../../docs/src/porting/from-greenlet.md")]
         mod from_greenlet {}
+        #[doc = include_str!("../../docs/src/porting/from-eventlet.md")]
+        mod from_eventlet {}
+        #[doc = include_str!("../../docs/src/porting/from-qemu.md")]
+        mod from_qemu {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]
@@ -144,6 +156,8 @@ mod book {
         mod configuration {}
         #[doc = include_str!("../../docs/src/reference/modes.md")]
         mod modes {}
+        #[doc = include_str!("../../docs/src/reference/patch.md")]
+        mod patch {}
         #[doc = include_str!("../../docs/src/reference/platforms.md")]
         mod platforms {}
         #[doc = include_str!("../../docs/src/reference/what-blocks.md")]

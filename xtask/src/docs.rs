@@ -43,7 +43,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let reference = target_folder()?.join("doc");
     let built = steps.step("API reference", |progress| {
         let mut command = cargo();
-        command.args(["doc", "--no-deps", "--workspace", "--exclude", "xtask", "--exclude", "green-tests"]);
+        command.args(["doc", "--no-deps", "--workspace", "--all-features"]);
+        command.args(["--exclude", "xtask", "--exclude", "green-tests"]);
         run_step(&mut command, &reference.join("green/index.html"), progress)
     });
     if has_book && built {

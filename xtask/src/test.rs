@@ -136,7 +136,7 @@ fn panic_abort(progress: &Progress) -> anyhow::Result<End> {
 
 fn rustdoc(progress: &Progress) -> anyhow::Result<End> {
     let mut command = cargo();
-    command.args(["doc", "--no-deps", "--workspace"]);
+    command.args(["doc", "--no-deps", "--workspace", "--all-features"]);
     let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
     command.env("RUSTDOCFLAGS", format!("{flags} -D warnings").trim());
     let again = format!("RUSTDOCFLAGS='-D warnings' {}", typed(&command));

@@ -61,7 +61,7 @@ fn serve<L: Listener>(listener: &L) -> ! {
     let mut streams: Vec<Option<L::Stream>> = Vec::new();
     let mut vacant = Vec::new();
     epoll.add(listener, 0);
-    let mut buffer = [0; 64];
+    let mut buffer = [0; 256];
     loop {
         for event in 0..epoll.wait(None) {
             let token = epoll.token(event);

@@ -1,4 +1,4 @@
-//! The context switch: the only module that names the `context` crate.
+//! The context switch: the only module that names the `context` crate. (`sys::jump` enters that crate's routine.)
 //!
 //! A suspended stack looks like this on x86-64 (addresses grow upwards; the layout is `context`'s, kept here so that
 //! a debugger's view makes sense):
@@ -25,11 +25,14 @@
 //! Rust code cannot observe these flags.
 
 use std::cell::Cell;
-use std::fmt;
+use std::ffi::c_void;
+use std::ptr;
+use std::{fmt, mem};
 
 use context::{Context, Transfer};
 
 use crate::stack::Stack;
+use crate::sys;
 
 /// Where the context of a suspended stack is kept; empty while that stack runs.
 pub(crate) struct Slot(Cell<Option<Context>>);
@@ -37,6 +40,19 @@ pub(crate) struct Slot(Cell<Option<Context>>);
 impl Slot {
     pub(crate) const fn empty() -> Self {
         Self(Cell::new(None))
+    }
+
+    /// Asks for the memory that the switch to this context reads first.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        /// The saved registers, and the frames that were left for the switch.
+        const LINES: usize = 3;
+        let context = self.0.as_ptr().cast::<*const u8>();
+        // SAFETY: an `Option<Context>` is a pointer that may be null; it is copied, and nothing else than a hint comes of it.
+        let top = unsafe { context.read() };
+        for line in 0..LINES {
+            sys::prefetch(top.wrapping_add(64 * line));
+        }
     }
 
     /// Forgets the context: its stack will never run again (I8: the stack is leaked by whoever calls this).
@@ -67,16 +83,16 @@ pub(crate) trait Entry {
 
 /// Stores the context that was left into the slot whose address travelled with the switch.
 #[inline(always)]
-fn land(transfer: Transfer) {
-    let from = transfer.data as *const Slot;
+fn land(left: Context, from: usize) {
+    let from = from as *const Slot;
     // SAFETY: `switch` passed the address of a `Slot` that its caller keeps alive until the switch has landed, on
     // this same OS thread (I2), so nobody else touches the cell.
     let from = unsafe { &*from };
-    from.0.set(Some(transfer.context));
+    from.0.set(Some(left));
 }
 
 extern "C" fn enter<E: Entry>(transfer: Transfer) -> ! {
-    land(transfer);
+    land(transfer.context, transfer.data);
     E::run()
 }
 
@@ -107,7 +123,12 @@ pub(crate) unsafe fn prepare<E: Entry>(slot: &Slot, stack: &Stack) {
 #[inline(always)]
 pub(crate) unsafe fn switch(from: &Slot, to: &Slot) {
     let target = to.0.take().expect("a switch goes to a suspended context");
-    // SAFETY: the context was stored by `prepare` or `land`, was taken out just now and so is resumed only once.
-    let transfer = unsafe { target.resume(std::ptr::from_ref(from) as usize) };
-    land(transfer);
+    // SAFETY: a `Context` is a pointer that is not null, for C code to hold.
+    let target = unsafe { mem::transmute::<Context, *mut c_void>(target) };
+    // SAFETY: the context was stored by `prepare` or `land`, was taken out just now and so is resumed only once. The rest
+    // is the caller's promise.
+    let (left, passed) = unsafe { sys::jump(target, ptr::from_ref(from) as usize) };
+    // SAFETY: as above; it is what `jump_fcontext` returned, the context of the stack that was left, and not null.
+    let left = unsafe { mem::transmute::<*mut c_void, Context>(left) };
+    land(left, passed);
 }

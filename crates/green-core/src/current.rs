@@ -16,6 +16,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::hub::{Hub, Kind, Moment};
+use crate::mode;
 use crate::spawn::unstarted::Task;
 use crate::sys;
 
@@ -86,6 +87,11 @@ pub(crate) fn hub() -> &'static Hub {
 #[inline(never)]
 pub(crate) fn make(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
     debug_assert!(existing().is_none(), "an OS thread has one hub");
+    // Workers, and OS threads that were spawned, were checked by who started them. In the destructors of thread-locals,
+    // where the guard is gone, a panic would end the process.
+    if kind == Kind::Root && task.is_none() && GUARD.try_with(|_| ()).is_ok() {
+        mode::check_poison();
+    }
     let hub = reusable().unwrap_or_else(|| Box::leak(Box::new(Hub::new())));
     CURRENT.set(hub);
     sys::watch_registrations(Some(hub.unannounced()));

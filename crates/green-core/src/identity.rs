@@ -14,7 +14,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Instant;
 
 use crate::current;
@@ -53,6 +53,8 @@ pub struct Identity {
     name: Option<Box<str>>,
     token: AtomicU32,
     kill_requested: AtomicBool,
+    /// The group that it belongs to; 0 for none.
+    group: AtomicU64,
     /// The way to the record, once the green thread has started.
     started: UnparkerCell,
     /// DONE, AWAITED, DETACHED, EXITS and CLOSED; every change is `AcqRel`.
@@ -67,6 +69,7 @@ impl Identity {
             name,
             token: AtomicU32::new(EMPTY),
             kill_requested: AtomicBool::new(false),
+            group: AtomicU64::new(0),
             started: UnparkerCell::empty(),
             ends: AtomicU8::new(0),
             joiners: WaitQueue::new(),
@@ -215,6 +218,18 @@ pub fn current() -> IdentityRef {
 /// Returns the number of the running green thread.
 pub fn current_id() -> NonZeroU64 {
     current::hub().with_identity(|identity| identity.id())
+}
+
+/// Returns the number of the group that the running green thread belongs to, if it does to one.
+pub fn current_group() -> Option<NonZeroU64> {
+    NonZeroU64::new(current::hub().with_identity(|identity| identity.group.load(Ordering::Relaxed)))
+}
+
+/// Makes the running green thread one of a group, and of no other. The number is the caller's choice: a pool's, say,
+/// which has to know its own.
+pub fn join_group(group: NonZeroU64) {
+    // Relaxed: only the green thread itself asks.
+    current::hub().with_identity(|identity| identity.group.store(group.get(), Ordering::Relaxed));
 }
 
 /// Waits for the running green thread's token and consumes it; ends without it when `deadline` passes. A kill point.

@@ -155,9 +155,10 @@ fn may_unwind(record: &Record) -> bool {
 /// Call it after a wait that came to [`Outcome::Interrupted`](crate::unpark::Outcome::Interrupted), when nothing is
 /// owed to others any more.
 pub fn deliver() {
-    let record = current::hub().current();
+    let hub = current::hub();
+    let record = hub.current();
     if !is_deliverable(record) || std::thread::panicking() {
-        return;
+        return hub.report_refusal();
     }
     if let Some(payload) = record.interrupts.payload() {
         // No panic hook: a kill is not an error to be reported.

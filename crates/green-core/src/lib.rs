@@ -26,10 +26,12 @@ pub mod coroutine;
 #[expect(unsafe_code, reason = "the thread-local pointer to a leaked hub")]
 mod current;
 #[cfg(not(loom))]
+pub mod debug;
+#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "stacks that switch to each other")]
 pub mod greenlet;
 #[cfg(not(loom))]
-mod hub;
+pub mod hub;
 #[cfg(not(loom))]
 pub mod identity;
 mod inbox;
@@ -51,6 +53,8 @@ pub mod panic;
 mod panic_count;
 #[cfg(not(loom))]
 pub mod park;
+#[cfg(not(loom))]
+pub mod patch;
 pub mod permits;
 #[cfg(not(loom))]
 mod placement;

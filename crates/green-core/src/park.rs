@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::current;
 use crate::kill;
+use crate::mode::{self, Facility};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 
 /// Suspends the running green thread until it is unparked or interrupted; a plain OS thread sleeps.
@@ -39,6 +40,16 @@ pub fn yield_now() {
 
 /// Suspends the running green thread until `deadline`. A kill point.
 pub fn sleep_until(deadline: Instant) {
+    waiting_for(Facility::Time, || sleep_green_until(deadline));
+}
+
+/// Runs `wait`, with switching off if `facility` is to run plain: then the whole OS thread waits.
+#[inline]
+pub fn waiting_for<R>(facility: Facility, wait: impl FnOnce() -> R) -> R {
+    if mode::is_plain(facility) { no_switch(wait) } else { wait() }
+}
+
+fn sleep_green_until(deadline: Instant) {
     loop {
         match park_until(Some(deadline), WaitReason::Sleep) {
             Outcome::TimedOut => return,

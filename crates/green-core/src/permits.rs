@@ -41,6 +41,12 @@
 //! A green thread that will never run again (I15) stays counted: from then on one permit is kept for it, as if it had
 //! taken it before.
 //!
+//! # Fewer permits than are out
+//!
+//! Permits can be taken out of the world while others hold them: what is not free goes to `debt`, and a release pays
+//! that off first. While there is a debt, `CONTENDED` stays set and nothing is free, so every release comes by and none
+//! of them lets anybody in.
+//!
 //! Permits for several at once are not offered: the queue's nodes carry no weights, and without them a big request
 //! either starves or loses its place.
 
@@ -107,6 +113,8 @@ pub struct Permits {
     state: AtomicUsize,
     /// Changed under `line` alone.
     waiting: AtomicUsize,
+    /// Permits that are to go out of the world when they come back; changed under `line` alone.
+    debt: AtomicUsize,
     line: Mutex<()>,
     queue: WaitQueue,
     /// Those who were woken from `queue` for nothing.
@@ -129,6 +137,7 @@ impl Permits {
         Self {
             state: AtomicUsize::new(permits * ONE),
             waiting: AtomicUsize::new(0),
+            debt: AtomicUsize::new(0),
             line: Mutex::new(()),
             queue: WaitQueue::new(),
             ahead: WaitQueue::new(),
@@ -141,6 +150,7 @@ impl Permits {
         Self {
             state: AtomicUsize::new(permits * ONE),
             waiting: AtomicUsize::new(0),
+            debt: AtomicUsize::new(0),
             line: Mutex::new(()),
             queue: WaitQueue::new(),
             ahead: WaitQueue::new(),
@@ -152,10 +162,12 @@ impl Permits {
     /// # Errors
     ///
     /// [`AcquireError::NoPermits`] or [`AcquireError::Closed`].
+    #[inline]
     pub fn try_acquire(&self) -> Result<(), AcquireError> {
-        if self.take_uncontended() {
-            return Ok(());
-        }
+        if self.take_uncontended() { Ok(()) } else { self.try_acquire_contended() }
+    }
+
+    fn try_acquire_contended(&self) -> Result<(), AcquireError> {
         let state = self.state.load(Ordering::Relaxed);
         if state < ONE && state & CLOSED == 0 {
             return Err(AcquireError::NoPermits);
@@ -202,6 +214,7 @@ impl Permits {
         }
     }
 
+    #[inline]
     fn take_uncontended(&self) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         while state & (CONTENDED | CLOSED) == 0 && state >= ONE {
@@ -293,11 +306,13 @@ impl Permits {
     /// # Panics
     ///
     /// If there would be more than [`MAX`](Self::MAX).
+    #[inline]
     pub fn release(&self, count: usize) {
         assert!(self.release_within(count, Self::MAX), "more permits than a semaphore can count");
     }
 
     /// Gives `count` permits back unless more than `limit` would be free then; returns whether it did.
+    #[inline]
     pub fn release_within(&self, count: usize, limit: usize) -> bool {
         let sum = |state: usize| (state / ONE).checked_add(count).filter(|&sum| sum <= limit.min(Self::MAX));
         let mut state = self.state.load(Ordering::Relaxed);
@@ -315,12 +330,16 @@ impl Permits {
     }
 
     #[cold]
-    fn release_contended(&self, count: usize, fits: impl FnOnce(usize) -> bool) -> bool {
+    fn release_contended(&self, mut count: usize, fits: impl FnOnce(usize) -> bool) -> bool {
         {
             let _line = self.line.lock();
             if !fits(self.freeze()) {
                 return false;
             }
+            let debt = self.debt.load(Ordering::Relaxed);
+            let paid = count.min(debt);
+            self.debt.store(debt - paid, Ordering::Relaxed);
+            count -= paid;
             self.state.fetch_add(count * ONE, Ordering::Release);
             if count > 0 && self.waiting.load(Ordering::Relaxed) == 0 && self.queue.is_empty() {
                 self.state.fetch_and(!CONTENDED, Ordering::Relaxed);
@@ -343,6 +362,14 @@ impl Permits {
         let taken = count.min(free.saturating_sub(self.waiting.load(Ordering::Relaxed)));
         self.state.fetch_sub(taken * ONE, Ordering::Acquire);
         taken
+    }
+
+    /// Takes `count` permits out of the world, also from those who wait: what is not free, when it is given back.
+    pub fn reduce(&self, count: usize) {
+        let _line = self.line.lock();
+        let taken = count.min(self.freeze() / ONE);
+        self.state.fetch_sub(taken * ONE, Ordering::Acquire);
+        self.debt.store(self.debt.load(Ordering::Relaxed) + count - taken, Ordering::Relaxed);
     }
 
     /// Closes: everybody who waits, and everybody who comes later, gets [`AcquireError::Closed`].
@@ -371,6 +398,15 @@ impl Permits {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Returns the free permits, whether or not somebody has been woken for them, less those that
+    /// [`reduce`](Self::reduce) is still to take.
+    #[must_use]
+    pub fn free(&self) -> isize {
+        let _line = self.line.lock();
+        let free = self.state.load(Ordering::Relaxed) / ONE;
+        free.cast_signed() - self.debt.load(Ordering::Relaxed).cast_signed()
     }
 
     /// Returns the free permits less those who wait for one.
@@ -476,6 +512,32 @@ mod loom_tests {
             select.join().unwrap();
             waiter.join().unwrap();
             assert_eq!(permits.balance(), 0);
+        });
+    }
+
+    /// However a reduction meets releases and somebody who waits: one permit goes, and the other lets them in.
+    #[test]
+    fn loom_a_reduction_takes_exactly_its_number() {
+        loom::model(|| {
+            // Both of two are held, by this thread and the holder.
+            let permits = Arc::new(Permits::new(0));
+            let inside = Arc::new(AtomicUsize::new(2));
+            let (waiter, count) = (permits.clone(), inside.clone());
+            let waiter = loom::thread::spawn(move || {
+                waiter.acquire().unwrap();
+                assert!(count.fetch_add(1, Ordering::Relaxed) < 2);
+            });
+            let (last, count) = (permits.clone(), inside.clone());
+            let holder = loom::thread::spawn(move || {
+                count.fetch_sub(1, Ordering::Relaxed);
+                last.release(1);
+            });
+            permits.reduce(1);
+            inside.fetch_sub(1, Ordering::Relaxed);
+            permits.release(1);
+            holder.join().unwrap();
+            waiter.join().unwrap();
+            assert_eq!((permits.free(), permits.waiting(), permits.balance()), (0, 0, 0));
         });
     }
 

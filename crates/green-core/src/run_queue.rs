@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::record::{Record, State};
 use crate::spawn::unstarted::Unstarted;
+use crate::sys;
 
 /// Hand-offs between two passes of the hub, at most (I11).
 pub(crate) const BUDGET: u32 = 64;
@@ -12,8 +13,9 @@ pub(crate) const BUDGET: u32 = 64;
 /// The budget after a sleep: what the next ones do is not known yet.
 const FIRST: u32 = 8;
 
-/// One entry of the run queue.
-#[derive(Debug)]
+/// One entry of the run queue. The unstarted ones stand in queues of their own, in the same order: so entries are small, and
+/// nothing is dropped on the way of a hand-off.
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Runnable {
     /// A suspended green thread to resume.
     Resume(&'static Record),
@@ -21,26 +23,72 @@ pub(crate) enum Runnable {
     StartShared,
     /// The same, for one that came from a spawner elsewhere, which counts how many are on their way.
     StartHanded,
-    /// An unstarted green thread that must stay on this hub.
-    StartLocal(Box<Unstarted>),
+    /// The oldest of the unstarted green threads that must stay on this hub.
+    StartLocal,
+}
+
+/// What a green thread that yields finds.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// Nobody else is there.
+    Own,
+    /// It is this one's turn, and the one that yields is in the queue.
+    Of(&'static Record),
+    /// Something else comes first; the one that yields is in the queue.
+    Other,
 }
 
 /// A hub's run queue; strictly FIFO, so that neighbours take turns.
 #[derive(Debug)]
 pub(crate) struct RunQueue {
     queue: RefCell<VecDeque<Runnable>>,
+    local: RefCell<VecDeque<Unstarted>>,
     budget: Cell<u32>,
     refill: Cell<u32>,
 }
 
 impl RunQueue {
     pub(crate) const fn new() -> Self {
-        Self { queue: RefCell::new(VecDeque::new()), budget: Cell::new(BUDGET), refill: Cell::new(BUDGET) }
+        Self {
+            queue: RefCell::new(VecDeque::new()),
+            local: RefCell::new(VecDeque::new()),
+            budget: Cell::new(BUDGET),
+            refill: Cell::new(BUDGET),
+        }
     }
 
     #[inline(always)]
     pub(crate) fn push(&self, runnable: Runnable) {
         self.queue.borrow_mut().push_back(runnable);
+    }
+
+    /// Adds an unstarted green thread that must stay on this hub.
+    pub(crate) fn push_local(&self, unstarted: Unstarted) {
+        self.local.borrow_mut().push_back(unstarted);
+        self.push(Runnable::StartLocal);
+    }
+
+    /// Takes what an entry [`Runnable::StartLocal`] stands for.
+    pub(crate) fn pop_local(&self) -> Option<Unstarted> {
+        self.local.borrow_mut().pop_front()
+    }
+
+    /// Puts the one that yields into the queue, if there are others, and takes the next if that one is to be resumed. One look at
+    /// the queue instead of three.
+    #[inline(always)]
+    pub(crate) fn exchange(&self, yields: &'static Record) -> Turn {
+        let mut queue = self.queue.borrow_mut();
+        let turn = match queue.front() {
+            None => return Turn::Own,
+            Some(Runnable::Resume(record)) if record.state.get() == State::Runnable => Turn::Of(record),
+            Some(_) => Turn::Other,
+        };
+        if matches!(turn, Turn::Of(_)) {
+            queue.pop_front();
+            prefetch(&queue);
+        }
+        queue.push_back(Runnable::Resume(yields));
+        turn
     }
 
     /// Takes the next entry whatever the budget says: for the hub's own loop.
@@ -53,9 +101,9 @@ impl RunQueue {
     #[inline(always)]
     pub(crate) fn pop_resumable(&self) -> Option<&'static Record> {
         let mut queue = self.queue.borrow_mut();
-        let Some(Runnable::Resume(record)) = queue.front() else { return None };
-        let record = *record;
+        let Some(&Runnable::Resume(record)) = queue.front() else { return None };
         queue.pop_front();
+        prefetch(&queue);
         (record.state.get() == State::Runnable).then_some(record)
     }
 
@@ -109,8 +157,30 @@ impl RunQueue {
         self.budget.set(FIRST);
     }
 
-    /// Empties the queue: for a hub that closes.
-    pub(crate) fn take_all(&self) -> VecDeque<Runnable> {
-        self.queue.take()
+    /// Empties the queue, for a hub that closes; returns the unstarted that were in it.
+    pub(crate) fn clear(&self) -> VecDeque<Unstarted> {
+        self.queue.take();
+        self.local.take()
+    }
+}
+
+/// Asks for the memory of those who run soon: with many green threads each of them is cold, its stack in the page tables
+/// too. Records are asked for earlier, because they say where the stacks are.
+///
+/// Yielding in turns, with and without: 20,000 green threads 104 and 75 ns, 1,000 of them 11.4 and 9.9 ns.
+#[inline(always)]
+fn prefetch(queue: &VecDeque<Runnable>) {
+    /// Fewer are in the caches anyway.
+    const MANY: usize = 16;
+    const RECORD: usize = 6;
+    const STACK: usize = 2;
+    if queue.len() < MANY {
+        return;
+    }
+    if let Some(Runnable::Resume(record)) = queue.get(RECORD) {
+        sys::prefetch(std::ptr::from_ref::<Record>(record).cast());
+    }
+    if let Some(Runnable::Resume(record)) = queue.get(STACK) {
+        record.slot.prefetch();
     }
 }

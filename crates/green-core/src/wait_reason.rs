@@ -57,12 +57,18 @@ pub enum WaitReason {
     Receive,
     /// The first of several things.
     Select,
+    /// A task to complete.
+    Task,
+    /// A condition of a descriptor that is watched.
+    Watch,
     /// A child process to end.
     Child,
     /// A signal.
     Signal,
     /// A tick of an interval.
     Interval,
+    /// The jobs of a pool to end.
+    Jobs,
     /// A wait of the program's own making.
     Other,
 }

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use std::vec;
 
 use green_core::blocking::Pool;
+use green_core::mode::Facility;
+use green_core::park::waiting_for;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
 use green_core::{clock, kill};
@@ -179,7 +181,8 @@ impl Lookup {
             if let Some(answer) = self.answer.get() {
                 return answer.clone().map_err(|failure| failure.to_error());
             }
-            match self.askers.wait_until(deadline, WaitReason::Resolve, || self.answer.get().is_none()) {
+            let wait = || self.askers.wait_until(deadline, WaitReason::Resolve, || self.answer.get().is_none());
+            match waiting_for(Facility::Net, wait) {
                 Outcome::Unparked => {}
                 Outcome::TimedOut => return Err(io::Error::new(io::ErrorKind::TimedOut, "name lookup timed out")),
                 Outcome::Interrupted => kill::deliver(),

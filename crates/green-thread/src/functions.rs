@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use green_core::mode::Facility;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::{clock, identity, kill, park as core_park};
 
@@ -228,7 +229,8 @@ pub fn yield_now() {
 /// Sleeps past every deadline that an `Instant` can hold; only a kill ends it.
 fn sleep_for_ever() {
     loop {
-        if let Outcome::Interrupted = core_park::park(WaitReason::Sleep) {
+        let outcome = core_park::waiting_for(Facility::Time, || core_park::park(WaitReason::Sleep));
+        if outcome == Outcome::Interrupted {
             kill::deliver();
         }
     }

@@ -42,7 +42,9 @@ use std::panic::{self, AssertUnwindSafe, RefUnwindSafe};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use green_core::hub::check_may_wait;
 use green_core::spawn::{self, Joiner};
+use green_core::unpark::WaitReason;
 use green_core::{clock, kill};
 
 use crate::join_handle::refuse_own;
@@ -149,6 +151,8 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
+    // Its end cannot be refused, so its beginning is.
+    check_may_wait(WaitReason::Scope);
     let scope = Scope { ledger: Arc::new(Ledger::new()), scope: PhantomData, env: PhantomData };
     let result = panic::catch_unwind(AssertUnwindSafe(|| f(&scope)));
     scope.ledger.wait();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use green_core::mode::Facility;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::{clock, kill, park};
 
@@ -79,7 +80,8 @@ impl Interval {
             if let Some(tick) = self.take_due(now) {
                 return tick;
             }
-            if park::park_until(self.next, WaitReason::Interval) == Outcome::Interrupted {
+            let outcome = park::waiting_for(Facility::Time, || park::park_until(self.next, WaitReason::Interval));
+            if outcome == Outcome::Interrupted {
                 kill::deliver();
             }
         }

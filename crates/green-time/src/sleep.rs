@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use green_core::mode::Facility;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::{clock, kill, park};
 
@@ -50,7 +51,7 @@ pub fn sleep_until(deadline: Instant) {
 /// Sleeps until a moment that no clock can tell.
 fn sleep_for_ever() {
     loop {
-        if park::park(WaitReason::Sleep) == Outcome::Interrupted {
+        if park::waiting_for(Facility::Time, || park::park(WaitReason::Sleep)) == Outcome::Interrupted {
             kill::deliver();
         }
     }

@@ -72,7 +72,8 @@
 //!
 //! The book's page "Parity with std" lists every item, and what is absent with its reason.
 //!
-//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`], [`inherited`] and [`config`].
+//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`], [`inherited`] and [`config`]; [`hub`] makes calls at a later time and waits for
+//! any descriptor, [`patch`] chooses what runs green, and [`debug`] finds mistakes.
 //!
 //! # What to know before using it
 //!
@@ -83,7 +84,7 @@
 #![expect(clippy::legacy_numeric_constants, reason = "std still has the modules, so a program may still name them")]
 
 // The green modules.
-pub use green_core::{config, coroutine, greenlet, inherited, panic};
+pub use green_core::{config, coroutine, debug, greenlet, hub, inherited, panic, patch};
 pub use green_fs as fs;
 pub use green_io as io;
 pub use green_net as net;
@@ -91,8 +92,6 @@ pub use green_pool as pool;
 pub use green_process as process;
 pub use green_process::signal;
 pub use green_sync as sync;
-#[cfg(feature = "task")]
-pub use green_task as task;
 pub use green_thread as thread;
 pub use green_time as time;
 
@@ -103,6 +102,16 @@ pub mod blocking {
     pub use green_core::blocking::{unblock, unblock_long};
 }
 
+/// std's own (wakers, contexts, `Poll`), and with the feature `task` also tasks, watches, channels and listeners in the
+/// manner of QEMU's I/O layer.
+///
+/// Corresponds to [`std::task`].
+pub mod task {
+    #[cfg(feature = "task")]
+    pub use green_task::*;
+    pub use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker, ready};
+}
+
 // The green macros.
 pub use green_core::thread_local;
 pub use green_io::{dbg, eprint, eprintln, print, println};
@@ -111,7 +120,7 @@ pub use green_io::{dbg, eprint, eprintln, print, println};
 pub use std::{
     alloc, any, arch, array, ascii, backtrace, borrow, boxed, cell, char, clone, cmp, collections, convert, default,
     env, error, f32, f64, ffi, fmt, future, hash, hint, iter, marker, mem, num, ops, option, path, pin, prelude,
-    primitive, ptr, range, rc, result, slice, str, string, task, vec,
+    primitive, ptr, range, rc, result, slice, str, string, vec,
 };
 
 // The integer modules, which std deprecates in favour of the types' own constants.

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 pub(crate) struct Args {
     #[command(subcommand)]
     other: Option<Other>,
-    /// spawn, yield, wake, sync, memory, timers, precision, echo, datagram, rest, accept, fs, stall, idle; all of them if none is named
+    /// spawn, yield, wake, sync, memory, timers, precision, echo, datagram, rest, accept, fs, pool, stall, idle; all of them if none is named
     group: Vec<String>,
     /// Write everything that was measured to this file
     #[arg(long, value_name = "FILE")]

@@ -1,5 +1,6 @@
 //! The rows of the table, and what must hold in each.
 
+mod pool;
 mod sync;
 mod system;
 
@@ -9,7 +10,7 @@ use super::row::Target::{AtLeastTimes, AtMost, Times, TimesBetter, TimesGo, Time
 use super::row::{Row, Runtime};
 
 /// The groups, each of which can be run alone.
-pub(super) const GROUPS: [&str; 15] = [
+pub(super) const GROUPS: [&str; 16] = [
     "spawn",
     "yield",
     "wake",
@@ -23,6 +24,7 @@ pub(super) const GROUPS: [&str; 15] = [
     "accept",
     "fs",
     "outside",
+    "pool",
     "stall",
     "idle",
 ];
@@ -42,6 +44,7 @@ pub(super) fn all() -> Vec<Row> {
     rows.extend(echo());
     rows.extend(system::rows());
     rows.extend(connections());
+    rows.extend(pool::rows());
     rows.extend(stall());
     rows.push(
         Row::alone("idle", "a program with nothing to do", "idle", "ms=1000 workers=2")
@@ -66,7 +69,7 @@ fn spawn() -> [Row; 2] {
     ]
 }
 
-fn yields() -> [Row; 5] {
+fn yields() -> [Row; 6] {
     [
         Row::alone("yield", "yield, 2 on one hub", "yield", "cpu=0 threads=2 total=5000000")
             .besides(Threads, "total=500000")
@@ -78,6 +81,11 @@ fn yields() -> [Row; 5] {
             .figure("ns", "ns", [Times(0.65, TokioCt)]),
         Row::alone("yield", "yield, 20,000 on one hub", "yield", "cpu=0 threads=20000 total=4000000")
             .on(&[Green, May, TokioCt, TokioMt])
+            .disturbed_by(AnyWait)
+            .figure("ns", "ns", [Times(1.1, TokioCt)]),
+        Row::alone("yield", "  with stacks of 64 KiB", "yield", "cpu=0 threads=20000 total=4000000")
+            .on(&[Green, TokioCt])
+            .besides(Green, "stack=65536")
             .disturbed_by(AnyWait)
             .figure("ns", "ns", [Times(1.1, TokioCt)]),
         Row::alone("yield", "yield, 1,000 on two hubs", "yield", "workers=2 from=root threads=1000 total=10000000")

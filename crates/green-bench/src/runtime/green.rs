@@ -5,6 +5,7 @@ pub(crate) use green::fs;
 pub(crate) use green::io::{Read, Write};
 pub(crate) use green::net::{TcpListener, TcpStream, UdpSocket};
 pub(crate) use green::os::unix::net::UnixListener;
+pub(crate) use green::pool::tpool::execute as unblock;
 pub(crate) use green::sync::mpsc::{Receiver, channel};
 pub(crate) use green::sync::{LazyLock, Mutex, OnceLock, RwLock};
 use green::sync::{MutexGuard, RwLockReadGuard};

@@ -41,6 +41,11 @@ pub(crate) fn join<T>(handle: JoinHandle<T>) -> T {
     handle.join().expect("no panic")
 }
 
+/// There is no pool: the call is made in place.
+pub(crate) fn unblock<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
 pub(crate) fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("a free port")
 }

@@ -48,6 +48,10 @@ pub(crate) async fn join<T>(handle: JoinHandle<T>) -> T {
     handle.await.expect("no panic")
 }
 
+pub(crate) async fn unblock<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(f).await.expect("no panic")
+}
+
 pub(crate) fn listen() -> TcpListener {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");

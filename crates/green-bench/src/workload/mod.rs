@@ -1,5 +1,6 @@
 //! The workloads: each written once, and compiled for every runtime.
 
+mod calls;
 mod channels;
 mod echo;
 mod files;
@@ -43,6 +44,7 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
                 "copy" => wait!(files::copy(settings)),
                 "names" => wait!(outside::names(settings)),
                 "children" => wait!(outside::children(settings)),
+                "calls" => wait!(calls::run(settings)),
                 "idle" => wait!(idle::run(settings)),
                 other => panic!("unknown workload {other}"),
             }

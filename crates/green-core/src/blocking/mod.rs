@@ -3,13 +3,18 @@
 //! An OS thread on which nobody else could run meanwhile makes the call itself, which is what std does.
 
 #[cfg(not(loom))]
+use crate::config::Config;
+#[cfg(not(loom))]
 use crate::current;
 #[cfg(not(loom))]
 use crate::kill::Shield;
 #[cfg(not(loom))]
+use crate::mode::{self, Facility};
+#[cfg(not(loom))]
 use crate::unpark::WaitReason;
 
 mod crew;
+mod handle;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "buffers lent to another OS thread")]
 mod lend;
@@ -19,14 +24,15 @@ mod model;
 mod pool;
 mod ticket;
 
+pub use handle::JoinHandle;
 #[cfg(not(loom))]
 pub use lend::{unblock_filling, unblock_with_bytes};
 #[cfg(not(loom))]
-pub use pool::Pool;
+pub use pool::{Hold, Pool};
 
 /// Where [`unblock`] runs things: files, mostly.
 #[cfg(not(loom))]
-static CALLS: Pool = Pool::configured("green-blocking");
+static CALLS: Pool = Pool::configured("green-blocking", Config::blocking_threads);
 
 /// Where [`unblock_long`] runs things. With std each of them would have an OS thread of its own, so there may be many.
 #[cfg(not(loom))]
@@ -90,12 +96,13 @@ where
     pool.run(WaitReason::Unblock, f)
 }
 
-/// Returns true where a call that blocks may be made in place: it holds up nobody but its caller.
+/// Returns true where a call that blocks may be made in place: it holds up nobody but its caller, or is wanted so.
 #[cfg(not(loom))]
 pub(crate) fn blocks_nobody() -> bool {
     let hub = current::hub();
+    hub.check_call(WaitReason::Unblock);
     // The child of a fork has no pool, and only its one thread.
-    hub.is_lonely() || pool::is_worker() || hub.shared().is_forked()
+    hub.is_lonely() || pool::is_worker() || hub.shared().is_forked() || mode::is_plain(Facility::Fs)
 }
 
 #[cfg(all(test, not(loom)))]

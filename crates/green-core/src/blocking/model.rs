@@ -7,6 +7,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread::{self, Thread};
 
 use super::crew::{Call, Crew, Next};
+use super::handle::{JoinHandle, Packet};
 use super::ticket::{Job, Ticket, finish};
 use crate::park::park_until;
 use crate::primitive::Mutex;
@@ -55,7 +56,10 @@ impl ModelPool {
                 }
                 Next::Sleep if self.patient => thread::park(),
                 Next::Sleep => patient = false,
-                Next::Leave => return,
+                Next::Leave(call) => {
+                    self.make(call);
+                    return;
+                }
             }
         }
     }
@@ -67,6 +71,64 @@ impl ModelPool {
             let _ = park_until(None, WaitReason::Other);
         })
     }
+
+    fn spawn<T: Send + 'static>(self: &Arc<Self>, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        let packet = Arc::new(Packet::new(f));
+        self.submit(Arc::clone(&packet) as Arc<dyn Job>);
+        JoinHandle::new(packet)
+    }
+
+    /// As `Pool::dismiss`.
+    fn dismiss(&self) {
+        let sleepers = self.crew.lock().dismiss();
+        sleepers.into_iter().for_each(|worker| worker.unpark());
+    }
+}
+
+#[test]
+fn loom_the_end_of_a_job_is_never_slept_over() {
+    loom::model(|| {
+        let pool = ModelPool::new(1, false, 1);
+        assert_eq!(pool.spawn(|| 1).join().expect("no panic"), 1);
+    });
+}
+
+#[test]
+fn loom_a_result_is_taken_by_the_handle_or_dropped_once() {
+    loom::model(|| {
+        let results = Arc::new(AtomicUsize::new(0));
+        let result = Arc::clone(&results);
+        let packet = Arc::new(Packet::new(move || Counted(result)));
+        let worker = {
+            let job = Arc::clone(&packet) as Arc<dyn Job>;
+            thread::spawn(move || finish(job))
+        };
+        // A model's deadline passes at any moment.
+        match JoinHandle::new(packet).join_until(std::time::Instant::now()) {
+            Ok(result) => {
+                let result = result.expect("no panic");
+                assert_eq!(results.load(Ordering::SeqCst), 0);
+                drop(result);
+            }
+            Err(handle) => drop(handle),
+        }
+        worker.join().expect("no panic");
+        assert_eq!(results.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn loom_what_is_submitted_while_the_pool_is_dismissed_is_done() {
+    loom::model(|| {
+        let pool = ModelPool::new(1, true, 2);
+        assert_eq!(pool.run(|| 1), 1);
+        let other = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || pool.dismiss())
+        };
+        assert_eq!(pool.run(|| 2), 2);
+        other.join().expect("no panic");
+    });
 }
 
 fn two_callers_of_one_worker(patient: bool) {

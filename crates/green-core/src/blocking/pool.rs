@@ -9,20 +9,25 @@
 use std::cell::Cell;
 use std::fmt;
 use std::mem;
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::crew::{Call, Crew, Next};
+use super::handle::{JoinHandle, Packet};
 use super::ticket::{Errand, Job, Ticket, finish};
 use crate::clock;
-use crate::config;
+use crate::config::{self, Config};
+use crate::current;
 use crate::kill::{self, Shield};
 use crate::park::park;
 use crate::sys;
 use crate::unpark::{Outcome, Unparker, WaitReason};
+use crate::wait_queue::WaitQueue;
 
 /// How long a worker waits for a job before it leaves.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,9 +44,9 @@ pub(super) fn is_worker() -> bool {
 
 /// An elastic pool of OS threads for calls that cannot park.
 ///
-/// A pool is a `static`. It has no threads at first; jobs start them, up to a limit, beyond which jobs wait in order. A
-/// thread that has had nothing to do for ten seconds leaves. Pools are separate so that what waits in one, slow name
-/// servers say, holds up nothing in another.
+/// A pool is a `static`, or lives in an [`Arc`] ([`Hold`]). It has no threads at first; jobs start them, up to a limit,
+/// beyond which jobs wait in order. A thread that has had nothing to do for ten seconds, or as long as the pool was
+/// told, leaves. Pools are separate so that what waits in one, slow name servers say, holds up nothing in another.
 ///
 /// What happens before [`run`](Self::run) is visible to the job, and what the job does to whoever takes its result.
 ///
@@ -58,10 +63,24 @@ pub(super) fn is_worker() -> bool {
 pub struct Pool {
     /// What its threads are called, before the number.
     name: &'static str,
-    /// How many threads it may have; `None` for the setting of the process.
-    max: Option<usize>,
+    /// How many threads it may have, where that is a setting of the process.
+    setting: Option<fn(&Config) -> usize>,
+    /// How many it may have, once that was said.
+    max: AtomicUsize,
+    /// How long a worker waits for a job before it leaves.
+    patience: Duration,
     shared: Mutex<Shared>,
+    /// Told each time when a worker has left.
+    left: WaitQueue,
 }
+
+/// No limit was set.
+const UNSET: usize = usize::MAX;
+
+/// What a pool's threads hold on to it by: a `&'static Pool` or an `Arc<Pool>`.
+pub trait Hold: Deref<Target = Pool> + Clone + Send + 'static {}
+
+impl<H: Deref<Target = Pool> + Clone + Send + 'static> Hold for H {}
 
 struct Shared {
     crew: Crew<Arc<dyn Job>, Thread>,
@@ -77,12 +96,30 @@ impl Pool {
     /// Panics if `max_threads` is 0; in a `static`, that is an error at compile time.
     pub const fn new(name: &'static str, max_threads: usize) -> Pool {
         assert!(max_threads > 0, "a pool needs a thread at least");
-        Pool { name, max: Some(max_threads), shared: Mutex::new(Shared::new()) }
+        Pool::with(name, None, max_threads)
     }
 
-    /// Creates a pool with as many threads as `Config::blocking_threads` allows.
-    pub(crate) const fn configured(name: &'static str) -> Pool {
-        Pool { name, max: None, shared: Mutex::new(Shared::new()) }
+    /// Creates a pool with as many threads as `setting` says; what that is is asked for as jobs come.
+    pub const fn configured(name: &'static str, setting: fn(&Config) -> usize) -> Pool {
+        Pool::with(name, Some(setting), UNSET)
+    }
+
+    const fn with(name: &'static str, setting: Option<fn(&Config) -> usize>, max: usize) -> Pool {
+        Pool {
+            name,
+            setting,
+            max: AtomicUsize::new(max),
+            patience: PATIENCE,
+            shared: Mutex::new(Shared::new()),
+            left: WaitQueue::new(),
+        }
+    }
+
+    /// Lets threads leave that have had nothing to do for so long.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Pool {
+        self.patience = patience;
+        self
     }
 
     /// Runs `f` on a thread of the pool, and parks the calling green thread until it has finished.
@@ -101,6 +138,7 @@ impl Pool {
         if is_worker() {
             return f();
         }
+        current::hub().check_call(reason);
         let _shield = Shield::new();
         self.wait_for(f, || {
             // Under the shield, nothing interrupts a park.
@@ -138,7 +176,87 @@ impl Pool {
         F: FnOnce() + Send + 'static,
     {
         let errand = Arc::new(Errand::new(f));
-        if is_worker() { finish(errand) } else { self.submit(errand) }
+        if is_worker() { finish(errand) } else { submit(&self, errand) }
+    }
+
+    /// Leaves `f` to a thread of the pool, and returns the right to its result. Only `f` itself can end it: it is run
+    /// even if nobody waits for it any more.
+    ///
+    /// On a thread of any pool, in the child of a fork, on a pool whose limit is 0, and if the pool has no thread and
+    /// none can be started, `f` is run in place.
+    ///
+    /// # Panics
+    ///
+    /// If the settings in `GREEN_*` are not valid, for a pool that depends on them.
+    pub fn spawn<F, T>(pool: &impl Hold, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let packet = Arc::new(Packet::new(f));
+        let job = Arc::clone(&packet) as Arc<dyn Job>;
+        let in_place = is_worker() || pool.max_threads() == 0 || current::hub().shared().is_forked();
+        if in_place {
+            finish(job)
+        } else {
+            submit(pool, job)
+        }
+        JoinHandle::new(packet)
+    }
+
+    /// Sets how many threads the pool may have from now on. Those that are too many finish their jobs first; one is
+    /// left to do what has been submitted, even if the limit is 0.
+    pub fn set_max_threads(pool: &impl Hold, max: usize) {
+        pool.max.store(max.min(UNSET - 1), Ordering::Relaxed);
+        let (leaving, call) = pool.lock().crew.limit(max);
+        leaving.into_iter().for_each(|worker| worker.unpark());
+        make(pool, call);
+    }
+
+    /// Returns how many threads the pool may have.
+    ///
+    /// # Panics
+    ///
+    /// If that is a setting of the process, and those in `GREEN_*` are not valid.
+    pub fn max_threads(&self) -> usize {
+        let max = self.max.load(Ordering::Relaxed);
+        match self.setting {
+            Some(setting) if max == UNSET => match config::get() {
+                Ok(config) => setting(config),
+                Err(error) => panic!("{error}"),
+            },
+            _ => max,
+        }
+    }
+
+    /// Returns how many threads the pool has, busy or not.
+    pub fn threads(&self) -> usize {
+        self.lock().crew.workers()
+    }
+
+    /// Returns how many jobs no thread has taken yet.
+    pub fn queued(&self) -> usize {
+        self.lock().crew.queued()
+    }
+
+    /// Sends the threads away that the pool has now, once they have done what was submitted until now. For what is
+    /// submitted later there will be others.
+    pub fn dismiss(&self) {
+        let sleepers = self.lock().crew.dismiss();
+        sleepers.into_iter().for_each(|worker| worker.unpark());
+    }
+
+    /// Waits until all threads that were dismissed have left, or until `deadline`. Like
+    /// [`WaitQueue::wait_until`], it does not unwind; on a thread of any pool, it does not wait.
+    pub fn wait_dismissed(&self, deadline: Option<Instant>) -> Outcome {
+        let is_there = || self.lock().crew.veterans() > 0;
+        while !is_worker() && is_there() {
+            let outcome = self.left.wait_until(deadline, WaitReason::Unblock, is_there);
+            if outcome != Outcome::Unparked {
+                return outcome;
+            }
+        }
+        Outcome::Unparked
     }
 
     /// Submits `f` and calls `wait` until the result is there. If `wait` unwinds, nobody wants the result.
@@ -148,65 +266,8 @@ impl Pool {
         T: Send + 'static,
     {
         let ticket = Ticket::new(f, Unparker::current());
-        self.submit(Arc::clone(&ticket) as Arc<dyn Job>);
+        submit(&self, Arc::clone(&ticket) as Arc<dyn Job>);
         ticket.wait(wait)
-    }
-
-    fn submit(&'static self, job: Arc<dyn Job>) {
-        let max = self.max_threads();
-        let call = self.lock().crew.submit(job, max);
-        self.make(call);
-    }
-
-    fn make(&'static self, call: Call<Thread>) {
-        match call {
-            Call::Wake(worker) => worker.unpark(),
-            Call::Start(number) => self.start(number),
-            Call::Wait => {}
-        }
-    }
-
-    fn max_threads(&self) -> usize {
-        let configured = || match config::get() {
-            Ok(config) => config.blocking_threads(),
-            Err(error) => panic!("{error}"),
-        };
-        self.max.unwrap_or_else(configured)
-    }
-
-    fn start(&'static self, number: u64) {
-        let builder = thread::Builder::new().name(format!("{}-{number}", self.name));
-        if builder.spawn(move || self.work(number)).is_ok() {
-            return;
-        }
-        // Without memory or room for threads, the jobs still have to be done, by this thread if by no other. They are
-        // not its own, so a kill of the green thread that runs here must not end them.
-        let _shield = Shield::new();
-        let jobs = self.lock().crew.start_failed();
-        jobs.into_iter().for_each(finish);
-    }
-
-    /// Runs on a worker from its start to its end.
-    fn work(&'static self, number: u64) {
-        IS_WORKER.set(true);
-        let max = self.max_threads();
-        let mut patient = true;
-        loop {
-            let next = self.lock().crew.next(number, max, patient, thread::current);
-            match next {
-                Next::Run(job, call) => {
-                    self.make(call);
-                    finish(job);
-                    patient = true;
-                }
-                Next::Sleep => {
-                    let asleep_since = clock::now();
-                    thread::park_timeout(PATIENCE);
-                    patient = clock::now() - asleep_since < PATIENCE;
-                }
-                Next::Leave => return,
-            }
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -222,16 +283,67 @@ impl Pool {
     }
 }
 
+fn submit(pool: &impl Hold, job: Arc<dyn Job>) {
+    let max = pool.max_threads();
+    let call = pool.lock().crew.submit(job, max);
+    make(pool, call);
+}
+
+fn make(pool: &impl Hold, call: Call<Thread>) {
+    match call {
+        Call::Wake(worker) => worker.unpark(),
+        Call::Start(number) => start(pool, number),
+        Call::Wait => {}
+    }
+}
+
+fn start(pool: &impl Hold, number: u64) {
+    let builder = thread::Builder::new().name(format!("{}-{number}", pool.name));
+    let held = pool.clone();
+    if builder.spawn(move || work(&held, number)).is_ok() {
+        return;
+    }
+    // Without memory or room for threads, the jobs still have to be done, by this thread if by no other. They are
+    // not its own, so a kill of the green thread that runs here must not end them.
+    let _shield = Shield::new();
+    let jobs = pool.lock().crew.start_failed(number);
+    pool.left.notify_all();
+    jobs.into_iter().for_each(finish);
+}
+
+/// Runs on a worker from its start to its end.
+fn work(pool: &impl Hold, number: u64) {
+    IS_WORKER.set(true);
+    let mut patient = true;
+    loop {
+        let max = pool.max_threads();
+        let next = pool.lock().crew.next(number, max, patient, thread::current);
+        match next {
+            Next::Run(job, call) => {
+                make(pool, call);
+                finish(job);
+                patient = true;
+            }
+            Next::Sleep => {
+                let asleep_since = clock::now();
+                thread::park_timeout(pool.patience);
+                patient = clock::now() - asleep_since < pool.patience;
+            }
+            Next::Leave(call) => {
+                make(pool, call);
+                pool.left.notify_all();
+                return;
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (threads, queued) = {
-            let shared = self.lock();
-            (shared.crew.workers(), shared.crew.queued())
-        };
         f.debug_struct("Pool")
             .field("name", &self.name)
-            .field("threads", &threads)
-            .field("queued", &queued)
+            .field("threads", &self.threads())
+            .field("queued", &self.queued())
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,8 @@
 //! | `GREEN_HUBS` | [`hubs`](ConfigBuilder::hubs) | 0 to 1024 | as many as there are processors |
 //! | `GREEN_STACK_SIZE` | [`stack_size`](ConfigBuilder::stack_size) | 1 to 64 GiB, in bytes | `RUST_MIN_STACK`, or 2 MiB |
 //! | `GREEN_BLOCKING_THREADS` | [`blocking_threads`](ConfigBuilder::blocking_threads) | 1 to 32768 | 512 |
+//! | `GREEN_TPOOL_SIZE` | [`tpool_size`](ConfigBuilder::tpool_size) | 0 to 32768 | 20 |
+//! | `GREEN_PLAIN` | [`plain`](ConfigBuilder::plain) | some of `time`, `net`, `fs`, `process`, with commas between them | none |
 //!
 //! A value that is not allowed is an error, which comes back from everything that can return one, every time: a
 //! program should not run for weeks with settings that nobody chose. A variable that is set to the empty string counts
@@ -22,9 +24,12 @@ use std::{env, io, thread};
 
 use thiserror::Error;
 
-use crate::mode::Mode;
+use crate::mode::{self, Facilities, Facility, Mode};
 
+mod selection;
 mod variables;
+
+pub(crate) use selection::{Selection, effective, select};
 
 /// The most worker hubs that can be asked for.
 const MAX_HUBS: usize = 1024;
@@ -36,6 +41,8 @@ const DEFAULT_STACK_SIZE: usize = 2 << 20;
 const MAX_BLOCKING_THREADS: usize = 1 << 15;
 /// Blocking threads sleep in the kernel, so their number follows the program's concurrency, not the processors.
 const DEFAULT_BLOCKING_THREADS: usize = 512;
+/// What eventlet has: programs give their database as many connections.
+const DEFAULT_TPOOL_SIZE: usize = 20;
 
 /// What the process runs with once something has asked.
 static INSTALLED: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
@@ -58,6 +65,8 @@ pub struct Config {
     hubs: usize,
     stack_size: usize,
     blocking_threads: usize,
+    tpool_size: usize,
+    plain: Facilities,
 }
 
 impl Config {
@@ -69,6 +78,8 @@ impl Config {
                 hubs: thread::available_parallelism().map_or(1, NonZero::get).min(MAX_HUBS),
                 stack_size: default_stack_size(),
                 blocking_threads: DEFAULT_BLOCKING_THREADS,
+                tpool_size: DEFAULT_TPOOL_SIZE,
+                plain: Facilities::NONE,
             },
         }
     }
@@ -91,7 +102,10 @@ impl Config {
     ///
     /// [`ConfigError::TooLate`] if settings were installed before or are in use already.
     pub fn install(self) -> Result<(), ConfigError> {
-        INSTALLED.set(Ok(self)).map_err(|_| ConfigError::TooLate)
+        let plain = self.plain;
+        INSTALLED.set(Ok(self)).map_err(|_| ConfigError::TooLate)?;
+        mode::set_plain(plain);
+        Ok(())
     }
 
     /// Returns whether `spawn` makes green threads.
@@ -112,6 +126,16 @@ impl Config {
     /// Returns how many OS threads the blocking pool may have at most.
     pub fn blocking_threads(&self) -> usize {
         self.blocking_threads
+    }
+
+    /// Returns how many OS threads run the calls that `tpool` is given; with 0, they are made in place.
+    pub fn tpool_size(&self) -> usize {
+        self.tpool_size
+    }
+
+    /// Returns the facilities that run plain although threads are green.
+    pub fn plain(&self) -> Facilities {
+        self.plain
     }
 }
 
@@ -162,16 +186,30 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets how many OS threads run the calls that `tpool` is given; with 0, they are made in place and block their hub.
+    pub fn tpool_size(mut self, tpool_size: usize) -> Self {
+        self.config.tpool_size = tpool_size;
+        self
+    }
+
+    /// Sets the facilities that run plain although threads are green: their calls block the OS thread. `Thread` and `Sync`
+    /// in it count for nothing; they are what [`mode`](Self::mode) is about.
+    pub fn plain(mut self, plain: impl Into<Facilities>) -> Self {
+        self.config.plain = plain.into().without(Facility::Thread | Facility::Sync);
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// [`ConfigError::OutOfRange`] for the first that is too small or too large.
     pub fn build(self) -> Result<Config, ConfigError> {
-        let Config { mode: _, hubs, stack_size, blocking_threads } = self.config;
+        let Config { mode: _, hubs, stack_size, blocking_threads, tpool_size, plain: _ } = self.config;
         check("hubs", hubs, 0, MAX_HUBS)?;
         check("stack_size", stack_size, 1, MAX_STACK_SIZE)?;
         check("blocking_threads", blocking_threads, 1, MAX_BLOCKING_THREADS)?;
+        check("tpool_size", tpool_size, 0, MAX_BLOCKING_THREADS)?;
         Ok(self.config)
     }
 }
@@ -187,13 +225,13 @@ fn check(setting: &'static str, value: usize, min: usize, max: usize) -> Result<
 }
 
 /// Returns the settings of the process, which the first call fixes: those that were installed, or else the
-/// environment's.
+/// environment's, with what `green::patch` has chosen where the environment says nothing.
 ///
 /// # Errors
 ///
 /// Those of [`Config::from_env`], again at each call.
 pub fn get() -> Result<&'static Config, ConfigError> {
-    INSTALLED.get_or_init(Config::from_env).as_ref().map_err(Clone::clone)
+    INSTALLED.get_or_init(selection::fix).as_ref().map_err(Clone::clone)
 }
 
 /// Returns the stack size that std's threads have. Like std, it ignores a value that is no number.
@@ -272,6 +310,8 @@ mod tests {
         check(Config::builder().stack_size(0), Some("stack_size is 0, but must be from 1 to 68719476736"));
         check(Config::builder().blocking_threads(1), None);
         check(Config::builder().blocking_threads(0), Some("blocking_threads is 0, but must be from 1 to 32768"));
+        check(Config::builder().tpool_size(0), None);
+        check(Config::builder().tpool_size(40_000), Some("tpool_size is 40000, but must be from 0 to 32768"));
     }
 
     #[test]

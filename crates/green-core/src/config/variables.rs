@@ -1,17 +1,20 @@
 //! The settings in environment variables.
 
+use std::env;
 use std::ffi::OsString;
 
 use super::{Config, ConfigBuilder, ConfigError, MAX_BLOCKING_THREADS, MAX_HUBS, MAX_STACK_SIZE};
-use crate::mode::Mode;
+use crate::mode::{Facilities, Facility, Mode};
 
 const MODE: &str = "GREEN";
 const HUBS: &str = "GREEN_HUBS";
 const STACK_SIZE: &str = "GREEN_STACK_SIZE";
 const BLOCKING_THREADS: &str = "GREEN_BLOCKING_THREADS";
+const TPOOL_SIZE: &str = "GREEN_TPOOL_SIZE";
+const PLAIN: &str = "GREEN_PLAIN";
 
 /// Every variable that is read here.
-const KNOWN: [&str; 4] = [MODE, HUBS, STACK_SIZE, BLOCKING_THREADS];
+const KNOWN: [&str; 6] = [MODE, HUBS, STACK_SIZE, BLOCKING_THREADS, TPOOL_SIZE, PLAIN];
 
 /// What names of variables that may be ours begin with.
 const PREFIX: &str = "GREEN_";
@@ -19,6 +22,11 @@ const PREFIX: &str = "GREEN_";
 /// Returns the known variables, for a message.
 pub(super) fn known() -> String {
     KNOWN.join(", ")
+}
+
+/// Returns true if the environment says whether threads are green.
+pub(super) fn names_mode() -> bool {
+    env::var_os(MODE).is_some_and(|value| !value.is_empty())
 }
 
 /// Reads the settings out of an environment.
@@ -44,6 +52,8 @@ fn apply(builder: ConfigBuilder, name: &str, value: &str) -> Result<ConfigBuilde
         }
         BLOCKING_THREADS => parse_number(BLOCKING_THREADS, value, 1, MAX_BLOCKING_THREADS, "")
             .map(|threads| builder.blocking_threads(threads)),
+        TPOOL_SIZE => parse_number(TPOOL_SIZE, value, 0, MAX_BLOCKING_THREADS, "").map(|size| builder.tpool_size(size)),
+        PLAIN => parse_plain(value).map(|plain| builder.plain(plain)),
         unknown => match probably_meant(unknown) {
             Some(meant) => Err(ConfigError::Misspelt { variable: unknown.to_owned(), meant }),
             None => Ok(builder),
@@ -59,6 +69,18 @@ fn parse_mode(value: &str) -> Result<Mode, ConfigError> {
             variable: MODE,
             value: value.to_owned(),
             expected: "\"on\" or \"off\"".to_owned(),
+        }),
+    }
+}
+
+fn parse_plain(value: &str) -> Result<Facilities, ConfigError> {
+    let switches = Facilities::ALL.without(Facility::Thread | Facility::Sync);
+    match value.parse::<Facilities>() {
+        Ok(plain) if plain.without(switches).is_empty() => Ok(plain),
+        _ => Err(ConfigError::Invalid {
+            variable: PLAIN,
+            value: value.to_owned(),
+            expected: format!("some of {switches}, with commas between them (GREEN=off makes everything plain)"),
         }),
     }
 }
@@ -128,6 +150,10 @@ mod tests {
         check(HUBS, "", default());
         check(STACK_SIZE, "65536", default().stack_size(65536));
         check(BLOCKING_THREADS, "3", default().blocking_threads(3));
+        check(TPOOL_SIZE, "0", default().tpool_size(0));
+        check(TPOOL_SIZE, "3", default().tpool_size(3));
+        check(PLAIN, "fs,process", default().plain(Facility::Fs | Facility::Process));
+        check(PLAIN, "socket", default().plain(Facility::Net));
     }
 
     #[test]
@@ -152,6 +178,14 @@ mod tests {
             check(STACK_SIZE, value, &expected);
         }
         assert!(read_one(BLOCKING_THREADS, "0").is_err());
+        assert!(read_one(TPOOL_SIZE, "-1").is_err());
+        for value in ["thread", "fs,sync", "fs;net", "all"] {
+            let expected = format!(
+                "the environment variable GREEN_PLAIN is {value:?}, but must be some of time, net, fs, process, \
+                 with commas between them (GREEN=off makes everything plain)"
+            );
+            check(PLAIN, value, &expected);
+        }
     }
 
     #[test]
@@ -172,6 +206,7 @@ mod tests {
             ("GREEN_STACK_SISE", STACK_SIZE),
             ("GREEN_BLOCKING_THREAD", BLOCKING_THREADS),
             ("GREEN_BLOCK_THREADS", BLOCKING_THREADS),
+            ("GREEN_TPOOLSIZE", TPOOL_SIZE),
         ] {
             let expected = ConfigError::Misspelt { variable: slip.to_owned(), meant };
             assert_eq!(read_one(slip, "1"), Err(expected));

@@ -7,8 +7,7 @@
 //! are valid on it.
 
 use super::Hub;
-use crate::record::State;
-use crate::run_queue::Runnable;
+use crate::record::{Record, State};
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
 use crate::timer::Timers;
@@ -42,16 +41,15 @@ impl Hub {
         self.late.set(moment == Moment::Late);
         greenlet::on_thread_exit(root);
         local::destroy(&root.locals);
-        // What ran on the hub's own stack may have used them as well, and the next OS thread must not find any.
-        self.current.set(self.loop_record);
-        greenlet::on_thread_exit(self.loop_record);
-        local::destroy(&self.loop_record.locals);
-        self.current.set(root);
+        self.destroy_loop_locals(root);
         root.no_switch.set(1);
         // From here on nothing local can be spawned; see `spawn_local`.
         self.closing.set(true);
         self.drop_unstarted();
+        self.close_posts();
         self.leak_started();
+        self.end_waits();
+        self.drop_calls();
         // Dropping closures may have sent more; the messages that stay are for generations that have ended.
         let mut rounds = 0;
         while !(self.run_queue.is_empty() && self.shared.inbox().is_empty()) && rounds < ROUNDS {
@@ -59,7 +57,7 @@ impl Hub {
             self.drop_unstarted();
             rounds += 1;
         }
-        self.timers.replace(Timers::new());
+        self.drop_calls();
         drop(self.alternate_stack.take());
         self.set_live(0);
         root.is_root.set(false);
@@ -76,12 +74,26 @@ impl Hub {
         self.run_queue.is_empty()
     }
 
-    fn drop_unstarted(&self) {
-        for runnable in self.run_queue.take_all() {
-            if let Runnable::StartLocal(unstarted) = runnable {
-                abandon(*unstarted);
-            }
+    /// Destroys what calls of the hub's have put into their green-thread locals.
+    fn destroy_loop_locals(&self, root: &'static Record) {
+        self.current.set(self.loop_record);
+        greenlet::on_thread_exit(self.loop_record);
+        local::destroy(&self.loop_record.locals);
+        self.current.set(root);
+    }
+
+    /// Drops all timers, and the calls that nobody will make.
+    fn drop_calls(&self) {
+        let mut timers = self.timers.replace(Timers::new());
+        // Their destructors may do anything, so no borrow is held. A panic in one is reported and ends there.
+        self.calls.take_all().into_iter().for_each(greenlet::discard);
+        while let Some(event) = timers.pop_due(u64::MAX) {
+            greenlet::discard(event);
         }
+    }
+
+    fn drop_unstarted(&self) {
+        self.run_queue.clear().into_iter().for_each(abandon);
         let shared = std::mem::take(&mut *self.shared.unstarted().lock());
         shared.into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {

@@ -17,7 +17,7 @@
 //!            └─────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool ([`Hub::arrive`]),
+//! A finishing green thread leaves its stack in `finished`; whoever runs next gives it to the pool (`Hub::arrive`),
 //! because nobody can free the stack that it stands on. If the next in turn is an unstarted green thread with the same
 //! stack size, it runs on the finishing stack without a switch at all.
 //!
@@ -25,7 +25,12 @@
 //!
 //! A root with no green thread beside it, a green thread inside `no_switch`, and the loop itself (should a destructor
 //! that it runs block) do not switch: they turn inbox, timers and reactor from where they stand until their own wake-up
-//! comes ([`sleep`]).
+//! comes (`sleep.rs`).
+//!
+//! # What it does for others
+//!
+//! It makes calls at a later time, [`schedule_call`] and its local form, and waits for any descriptor, [`wait()`]. That is
+//! what programs see of it.
 //!
 //! # What was rejected
 //!
@@ -33,7 +38,9 @@
 //! loop's stack depth. A clock reading per hand-off (19 ns) costs more than the hand-off. Moving started green threads between hubs is
 //! what I2 forbids.
 
+mod calls;
 mod close;
+mod handle;
 mod lifecycle;
 mod patience;
 pub(crate) mod shared;
@@ -41,12 +48,14 @@ mod sleep;
 #[expect(unsafe_code, reason = "switches between stacks")]
 mod switch;
 mod turn;
+mod wait;
 pub(crate) mod workers;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(crate) use close::Moment;
 
@@ -56,7 +65,7 @@ use crate::panic_count;
 use crate::placement::Favourite;
 use crate::reactor::Reactor;
 use crate::record::{Record, Records, State};
-use crate::run_queue::{RunQueue, Runnable};
+use crate::run_queue::{RunQueue, Runnable, Turn};
 use crate::spawn::identity_ref::Root;
 use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
@@ -66,9 +75,14 @@ use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
+use calls::{Calls, Due};
+use handle::Posts;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
+use wait::Waits;
+
+pub use handle::HubHandle;
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,13 +93,18 @@ pub(crate) enum Kind {
     Root,
 }
 
+pub use calls::{Call, schedule_call, schedule_call_local};
+pub use wait::{Interest, Ready, wait};
+
 /// What a timer does when it is due.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum TimerEvent {
     /// Ends a park with `TimedOut`.
     Wake(Unparker),
     /// Makes an alarm pending.
     Alarm(Unparker, u64),
+    /// Makes a call.
+    Call(Due),
 }
 
 /// The scheduler of one OS thread; every method is called on that OS thread.
@@ -102,12 +121,16 @@ pub(crate) struct Hub {
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
     timers: RefCell<Timers<TimerEvent>>,
+    calls: Calls,
+    waits: Waits,
     patience: Patience,
     reactor: Reactor,
     stacks: StackPool,
     records: Records,
     /// Green threads of this hub, started or queued to start here, roots aside.
     live: Cell<usize>,
+    /// What others post to be run here; see `handle.rs`.
+    posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
     /// True if the OS thread may have come to use thread-locals since its end was announced to us; see `sys`.
@@ -131,6 +154,14 @@ pub(crate) struct Hub {
     alternate_stack: Cell<Option<sys::AlternateStack>>,
 }
 
+/// How often an OS thread has taken a hub into use.
+static OPENED: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns how many OS threads have had a hub.
+pub(crate) fn opened() -> usize {
+    OPENED.load(Ordering::Relaxed)
+}
+
 impl Hub {
     pub(crate) fn new() -> Self {
         let shared: &'static Shared = Box::leak(Box::new(Shared::new()));
@@ -148,11 +179,14 @@ impl Hub {
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
+            calls: Calls::new(),
+            waits: Waits::new(),
             patience: Patience::new(),
             reactor: Reactor::new(),
             stacks: StackPool::new(),
             records,
             live: Cell::new(0),
+            posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
             unannounced: Cell::new(true),
             late: Cell::new(false),
@@ -170,6 +204,7 @@ impl Hub {
 
     /// Takes the hub into use on this OS thread.
     pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
+        OPENED.fetch_add(1, Ordering::Relaxed);
         sys::install_fork_guard();
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()
@@ -328,6 +363,13 @@ impl Hub {
         self.run_queue.push(Runnable::Resume(record));
     }
 
+    /// Leaves a green thread that cannot be started to the loop, which drops its closure: a destructor must not run where
+    /// the caller stands.
+    pub(crate) fn refuse(&self, task: Arc<dyn Task>, error: io::Error) {
+        self.set_live(self.live.get() + 1);
+        self.unstartable.borrow_mut().push((task, error));
+    }
+
     /// Queues an unstarted green thread that stays on this hub.
     ///
     /// # Errors
@@ -340,7 +382,7 @@ impl Hub {
         }
         self.prepare_loop()?;
         self.set_live(self.live.get() + 1);
-        self.run_queue.push(Runnable::StartLocal(Box::new(unstarted)));
+        self.run_queue.push_local(unstarted);
         Ok(())
     }
 
@@ -408,8 +450,10 @@ impl Hub {
             return Outcome::Interrupted;
         }
         self.check_fork();
-        if self.waits_in_place(record) {
-            return self.wait_in_place(record, deadline);
+        if self.waits_in_place(record)
+            && let Some(outcome) = self.wait_in_place(record, deadline, reason)
+        {
+            return outcome;
         }
         if let Some(deadline) = deadline {
             let key = self.add_timer(crate::clock::ticks(deadline), TimerEvent::Wake(Unparker::of(record)));
@@ -434,17 +478,30 @@ impl Hub {
         if self.waits_in_place(record) {
             return self.yield_in_place();
         }
-        if self.run_queue.is_empty() && self.run_queue.spend() {
-            return;
+        // One that unwinds goes the long way.
+        if !std::thread::panicking() && self.run_queue.spend() {
+            match self.run_queue.exchange(record) {
+                Turn::Own => return,
+                Turn::Of(next) => {
+                    record.state.set(State::Runnable);
+                    return self.switch_to(&record.slot, next);
+                }
+                Turn::Other => self.run_queue.refund(),
+            }
+        } else {
+            self.run_queue.push(Runnable::Resume(record));
         }
         record.state.set(State::Runnable);
-        self.run_queue.push(Runnable::Resume(record));
         self.suspend(record);
     }
 
     /// Gives other OS threads a chance from a place that must not switch.
     #[cold]
     fn yield_in_place(&self) {
+        if self.calls.is_running() {
+            // The hub is about to have its turn anyway.
+            return;
+        }
         self.check_fork();
         self.look_around();
         if self.reactor.in_use() {
@@ -472,6 +529,43 @@ impl Hub {
         panic_count::restore(tokens);
         record.shield.set(record.shield.get() - 1);
     }
+}
+
+/// What is under way on a hub.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Census {
+    /// Descriptors that are registered.
+    pub registered: usize,
+    /// Green threads that wait for one of them.
+    pub waiting: usize,
+    /// Of them, those in [`wait()`].
+    pub in_wait: usize,
+    /// Deadlines of parks, alarms and calls.
+    pub timers: usize,
+    /// Timers that were cancelled and still take up room.
+    pub cancelled: usize,
+}
+
+/// Refuses, in a call of the hub's, what would have to wait in a way that nothing can end.
+///
+/// # Panics
+///
+/// Panics in a call of the hub's.
+#[doc(hidden)]
+pub fn check_may_wait(reason: WaitReason) {
+    current::hub().check_call(reason);
+}
+
+/// Counts what is under way on this OS thread's hub: for tests that nothing is left behind.
+#[doc(hidden)]
+pub fn census() -> Census {
+    let hub = current::hub();
+    let (registered, waiting) = hub.reactor.census();
+    let timers = hub.timers.borrow();
+    let in_wait = hub.waits.count();
+    Census { registered, waiting, in_wait, timers: timers.len(), cancelled: timers.cancelled() }
 }
 
 /// Says what is wrong in the child of a fork.

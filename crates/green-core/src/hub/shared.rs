@@ -26,6 +26,8 @@ pub(crate) enum Message {
     Forget(Token),
     /// A waiter on another hub took over: leave the poll if nobody waits here.
     Release(Token),
+    /// Something was posted; see `handle.rs`.
+    Posts,
 }
 
 /// Whether a ring makes a worker search for unstarted green threads.

@@ -14,7 +14,7 @@ use crate::kill;
 use crate::reactor::waker::Bed;
 use crate::record::Record;
 use crate::sys;
-use crate::unpark::Outcome;
+use crate::unpark::{Outcome, WaitReason};
 
 /// How long a hub sleeps before it gives back the memory of its spare stacks, in ticks.
 const IDLE: u64 = 100_000_000;
@@ -97,13 +97,22 @@ impl Hub {
         record.no_switch.get() > 0 || (record.is_root.get() && self.is_lonely())
     }
 
-    /// Returns true if the root is the only green thread of this hub.
+    /// Returns true if the root is the only green thread of this hub, and nobody can post another.
     pub(crate) fn is_lonely(&self) -> bool {
-        self.live.get() == 0 && self.run_queue.is_empty() && self.current().is_root.get()
+        self.live.get() == 0 && self.run_queue.is_empty() && self.current().is_root.get() && !self.is_expecting()
     }
 
-    /// Waits without a switch until the current green thread is woken, times out, or is to be interrupted.
-    pub(super) fn wait_in_place(&self, record: &'static Record, deadline: Option<Instant>) -> Outcome {
+    /// Waits without a switch until the current green thread is woken, times out, or is to be interrupted. Returns none
+    /// if it need not wait in place any longer, because a call of the hub's has spawned somebody to switch to.
+    pub(super) fn wait_in_place(
+        &self,
+        record: &'static Record,
+        deadline: Option<Instant>,
+        reason: WaitReason,
+    ) -> Option<Outcome> {
+        if let Some(outcome) = self.refuse_wait(record, deadline, reason) {
+            return Some(outcome);
+        }
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
         self.wait_here(record, deadline, bed, |hub, deadline| {
             let begin = clock::ticks(clock::now());
@@ -132,7 +141,8 @@ impl Hub {
                 record.notified.set(true);
             }
         });
-        result.map(|_| outcome)
+        // With somebody to switch to, the next try waits by the reactor.
+        result.map(|_| outcome.unwrap_or(Outcome::Unparked))
     }
 
     fn wait_here(
@@ -141,18 +151,21 @@ impl Hub {
         deadline: Option<Instant>,
         bed: Bed,
         mut lie_down: impl FnMut(&Self, Option<u64>),
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         let deadline = deadline.map(clock::ticks);
         loop {
             self.look_around();
             if record.notified.replace(false) {
-                return Outcome::Unparked;
+                return Some(Outcome::Unparked);
             }
             if kill::is_deliverable(record) && !std::thread::panicking() {
-                return Outcome::Interrupted;
+                return Some(Outcome::Interrupted);
             }
             if deadline.is_some_and(|deadline| deadline <= clock::ticks(clock::now())) {
-                return Outcome::TimedOut;
+                return Some(Outcome::TimedOut);
+            }
+            if !self.waits_in_place(record) {
+                return None;
             }
             let timer = self.timers.borrow_mut().next_deadline();
             let next = match (deadline, timer) {

@@ -58,7 +58,7 @@ impl Hub {
                 self.set_live(self.live.get() + 1);
                 self.start(unstarted, here)
             }
-            Runnable::StartLocal(unstarted) => self.start(*unstarted, here),
+            Runnable::StartLocal => self.start(self.run_queue.pop_local()?, here),
         }
     }
 
@@ -112,14 +112,15 @@ impl Hub {
                 Message::Start => self.run_queue.push(Runnable::StartHanded),
                 Message::Forget(token) => self.reactor.forget(self, token),
                 Message::Release(token) => self.reactor.release(self, token),
+                Message::Posts => self.begin_post(),
             }
         }
     }
 
-    /// Ends the parks and fires the alarms whose deadlines have passed.
+    /// Ends the parks, fires the alarms and makes the calls whose deadlines have passed.
     pub(super) fn fire_timers(&self, now: u64) {
         for _ in 0..BATCH {
-            let Some(event) = ({ self.timers.borrow_mut().pop_due(now) }) else { return };
+            let Some(event) = ({ self.timers.borrow_mut().pop_due(now) }) else { break };
             match event {
                 TimerEvent::Wake(unparker) => {
                     let Some(record) = unparker.live() else { continue };
@@ -136,15 +137,19 @@ impl Hub {
                         self.interrupt(record);
                     }
                 }
+                TimerEvent::Call(due) => self.calls.push(due),
             }
+        }
+        if self.calls.are_due() {
+            self.make_calls();
         }
     }
 
-    /// Looks at inbox and timers without running anybody.
+    /// Looks at inbox and timers without resuming anybody.
     pub(super) fn look_around(&self) {
         self.drain_inbox();
         let due = self.timers.borrow_mut().next_deadline();
-        if due.is_some() {
+        if due.is_some() || self.calls.are_due() {
             self.fire_timers(clock::ticks(clock::now()));
         }
     }

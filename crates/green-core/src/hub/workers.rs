@@ -31,6 +31,7 @@ use super::{Hub, Kind};
 use crate::clock;
 use crate::config;
 use crate::current;
+use crate::mode;
 use crate::spawn::unstarted::Unstarted;
 use crate::sys;
 
@@ -62,6 +63,8 @@ static WORKERS: OnceLock<Result<Workers, (io::ErrorKind, String)>> = OnceLock::n
 /// Returns the workers, starting them on first use.
 pub(crate) fn get() -> io::Result<&'static Workers> {
     if WORKERS.get().is_none() {
+        // Here, where somebody hears it, and not on the OS threads of the hubs.
+        mode::check_poison();
         sys::on_raw_thread(|| {
             WORKERS.get_or_init(|| start().map_err(|error| (error.kind(), error.to_string())));
         })?;

@@ -37,7 +37,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 use crate::io::Pollable;
-use crate::park::park_until;
+use crate::mode::Facility;
+use crate::park::{park_until, waiting_for};
 use crate::sys::{self, Direction, NonBlocking};
 use crate::unpark::{Outcome, WaitReason};
 use crate::{clock, current, kill};
@@ -263,7 +264,7 @@ fn is_exhaustion(error: &io::Error) -> bool {
 /// Parks until `until`, unless a kill or an alarm ends the wait.
 fn sleep(until: Instant) {
     while clock::now() < until {
-        match park_until(Some(until), WaitReason::AcceptBackoff) {
+        match waiting_for(Facility::Net, || park_until(Some(until), WaitReason::AcceptBackoff)) {
             Outcome::TimedOut => return,
             Outcome::Unparked => {}
             Outcome::Interrupted => kill::deliver(),

@@ -18,6 +18,7 @@ pub mod family;
 pub mod file;
 mod source;
 pub mod unix;
+pub mod watch;
 mod wishes;
 
 use std::fmt;
@@ -28,6 +29,9 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::current;
 use crate::kill;
+use crate::mode::{self, Facility};
+use crate::park::waiting_for;
+use crate::reactor::lint;
 use crate::sys::{self, Direction, MsgFlags};
 use crate::unpark::{Outcome, WaitReason};
 use source::Source;
@@ -143,6 +147,26 @@ impl<T: AsFd> Pollable<T> {
 
     /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.
     fn wait(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        // Both are off nearly always, and this is on the way of every request.
+        if lint::is_on() || mode::is_any_plain() {
+            return self.wait_watched(direction, deadline, reason);
+        }
+        self.wait_green(direction, deadline, reason)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_watched(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
+        let _entered = lint::enter(self.source.fd, direction)?;
+        let facility = match reason {
+            WaitReason::Child | WaitReason::Signal => Facility::Process,
+            _ => Facility::Net,
+        };
+        waiting_for(facility, || self.wait_green(direction, deadline, reason))
+    }
+
+    #[inline]
+    fn wait_green(&self, direction: Direction, deadline: Option<Instant>, reason: WaitReason) -> io::Result<bool> {
         let hub = current::hub();
         let outcome = if hub.is_lonely() {
             hub.wait_fd_in_place(self.source.fd, direction, deadline)?

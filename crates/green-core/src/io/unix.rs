@@ -30,7 +30,8 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Pollable;
-use crate::park::{park_until, yield_now};
+use crate::mode::Facility;
+use crate::park::{park_until, waiting_for, yield_now};
 use crate::sys::{self, Direction, MsgFlags};
 use crate::unpark::{Outcome, WaitReason};
 use crate::{clock, current, kill};
@@ -57,7 +58,7 @@ impl Pauses {
         let end = clock::now() + pause;
         let end = deadline.map_or(end, |deadline| deadline.min(end));
         while clock::now() < end {
-            if park_until(Some(end), self.reason) == Outcome::Interrupted {
+            if waiting_for(Facility::Net, || park_until(Some(end), self.reason)) == Outcome::Interrupted {
                 kill::deliver();
             }
         }

@@ -22,6 +22,8 @@
 //! dead registration, whose generation no longer fits. If the number comes back before this hub has heard of the close, the new
 //! registration retires the old one.
 
+mod either;
+pub(crate) mod lint;
 pub(crate) mod waker;
 
 use std::cell::RefCell;
@@ -301,6 +303,16 @@ impl Reactor {
             leave_poll(hub.shared(), fd);
             self.forget(hub, token);
         }
+    }
+
+    /// Returns how many descriptors are registered, and how many green threads wait for them.
+    pub(crate) fn census(&self) -> (usize, usize) {
+        let guard = self.0.borrow();
+        let entries = guard.iter().flat_map(|live| &live.entries).filter(|entry| entry.in_use);
+        let waiters = |waiters: &Waiters| usize::from(waiters.first.is_some()) + waiters.rest.len();
+        entries.fold((0, 0), |(registered, waiting), entry| {
+            (registered + 1, waiting + waiters(&entry.readers) + waiters(&entry.writers))
+        })
     }
 
     /// Takes the events that are there, without waiting.

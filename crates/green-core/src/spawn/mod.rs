@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use joiner::{Joiner, LocalJoiner, Remote};
 
 use crate::clock;
-use crate::config;
+use crate::config::{self, Config};
 use crate::current;
 use crate::hub::Hub;
 use crate::identity::Identity;
@@ -131,6 +131,20 @@ where
     let unstarted = unstarted(hub, task, options.stack_size.unwrap_or(config.stack_size()))?;
     hub.enqueue_local(unstarted)?;
     Ok(LocalJoiner::new(join))
+}
+
+/// Starts a green thread for what was posted to `hub`, which is this OS thread's. If there is no stack for it, the
+/// hub's loop drops `f`.
+pub(crate) fn start_posted(hub: &Hub, f: impl FnOnce() + 'static) {
+    let packet = Arc::new(Packet::new(new_identity(None), f));
+    // SAFETY: nothing is borrowed.
+    let (task, join) = unsafe { erase(packet) };
+    drop(LocalJoiner::new(join));
+    let size = config::get().map_err(io::Error::from).map(Config::stack_size);
+    let started = size.and_then(|size| hub.enqueue_local(unstarted(hub, Arc::clone(&task), size)?));
+    if let Err(error) = started {
+        hub.refuse(task, error);
+    }
 }
 
 fn new_identity(name: Option<String>) -> Identity {

@@ -7,6 +7,7 @@ use super::unstarted::Task;
 use crate::current;
 use crate::hub::Kind;
 use crate::kill::Killed;
+use crate::mode;
 
 /// A task on its way to the OS thread that will run it.
 struct Carried(Arc<dyn Task>);
@@ -26,6 +27,8 @@ impl Carried {
 ///
 /// The OS error if the OS thread cannot be started.
 pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize) -> io::Result<()> {
+    // Here, where somebody hears it.
+    mode::check_poison();
     let mut builder = std::thread::Builder::new().stack_size(stack_size);
     if let Some(name) = task.identity().name() {
         builder = builder.name(name.to_owned());

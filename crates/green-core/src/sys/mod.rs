@@ -5,10 +5,12 @@
 //! - **Stacks**: [`page_size`]; [`Mapping`], a reserved address range whose pages are committed when touched, in which
 //!   single pages can be made to fault ([`Mapping::guard`]) and ranges given back ([`Mapping::discard`]) without
 //!   losing the guards; [`MapCharge`], where the number of such guards is limited.
+//! - **Switching**: [`jump`] from one stack to another, between contexts that the crate `context` makes;
+//!   [`prefetch`] of what is going to be jumped to.
 //! - **Overflow**: [`install_overflow_handler`], [`install_alternate_stack`] and [`GuardedRegion`]: a fault in the
 //!   guard of a green stack ends the process with std's message, any other fault goes where it went before.
 //! - **Waiting**: [`futex_wait`] and [`futex_wake`] for an OS thread with nothing else to do, [`poll_fds`] for one with
-//!   a single descriptor, [`EventFd`] to interrupt the latter and the reactor, [`TimerFd`] for deadlines finer than the
+//!   a single descriptor, [`poll_now`] and [`readiness`] for a look at one, [`EventFd`] to interrupt the latter and the reactor, [`TimerFd`] for deadlines finer than the
 //!   reactor's milliseconds, [`set_timer_slack`] so that they are kept.
 //! - **Sockets**: [`recv`], [`peek`], [`send`], their vectored forms, [`recv_from`], [`recv_and_cut`] and [`send_to`]
 //!   never block whatever the descriptor's flags are; [`is_read_shut_down`] tells a datagram socket's end, and
@@ -18,6 +20,7 @@
 //!   [`inspect`] asks nobody, and [`filesystem`] says whom the others may ask.
 //! - **The end of an OS thread**: [`announce_end`] has it announced before the thread-locals are destroyed that were used
 //!   until then, and [`watch_registrations`] tells when to ask again; a platform that cannot does nothing.
+//! - **Process**: [`other_threads`] names the OS threads that run beside this one, [`is_main_thread`] tells the first.
 //! - **Fork**: [`fork_generation`] changes in the child of a `fork`.
 //!
 //! Linux has all of it. Elsewhere core does not compile: a port that guarded no stacks, or that blocked a hub in a
@@ -46,10 +49,13 @@ pub(crate) use unix::{
     fork::{fork_generation, install_fork_guard},
     futex::{futex_wait, futex_wake},
     guard::MapCharge,
+    jump::jump,
     mapping::Mapping,
     overflow::install_overflow_handler,
     page_size,
-    poll::{Direction, poll_fds},
+    poll::{Direction, Readiness, conditions, poll_fds, poll_now, readiness},
+    prefetch::prefetch,
+    process::{is_main_thread, other_threads},
     raw_thread::on_raw_thread,
     region::{GuardedRegion, Stacks},
     set_timer_slack,

@@ -115,6 +115,17 @@ impl<T> Timers<T> {
         TimerKey { slot, generation }
     }
 
+    /// Returns the value of a pending timer.
+    pub(crate) fn get(&self, key: TimerKey) -> Option<&T> {
+        let slot = self.slots.get(key.slot as usize)?;
+        slot.value.as_ref().filter(|_| slot.generation == key.generation)
+    }
+
+    /// Returns how many cancelled timers still take up room.
+    pub(crate) fn cancelled(&self) -> usize {
+        self.dead
+    }
+
     /// Takes a timer out before it comes due. A key whose timer was popped or cancelled before is a no-op.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<T> {
         let slot = self.slots.get_mut(key.slot as usize)?;

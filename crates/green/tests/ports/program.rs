@@ -8,7 +8,19 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::SystemTime;
 
-const EXAMPLES: [&str; 6] = ["chat_std", "chat_green", "pgrep_std", "pgrep_green", "httpd_std", "httpd_green"];
+const EXAMPLES: [&str; 11] = [
+    "chat_std",
+    "chat_green",
+    "pgrep_std",
+    "pgrep_green",
+    "httpd_std",
+    "httpd_green",
+    "l3agent",
+    "dispatcher",
+    "crawler",
+    "feeds",
+    "qio",
+];
 
 /// Where cargo puts the examples of the profile that this test was built with.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -18,7 +30,9 @@ static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
     // `cargo test` builds examples beside tests, but `cargo test --test ports` does not, and what is there may be old.
     if !EXAMPLES.iter().all(|name| is_fresh(&folder, name)) {
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "green"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        build
+            .args(["build", "--quiet", "--package", "green", "--features", "task"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
         build.args(EXAMPLES.iter().flat_map(|name| ["--example", name]));
         build.arg("--target-dir").arg(profile.parent().unwrap());
         let profile = profile.file_name().unwrap();

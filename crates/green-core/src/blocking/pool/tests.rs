@@ -153,7 +153,7 @@ fn jobs_are_done_although_no_thread_can_be_started() {
     let ticket = Ticket::new(|| 5, Unparker::current());
     let call = POOL.lock().crew.submit(Arc::clone(&ticket) as Arc<dyn Job>, 1);
     assert!(matches!(call, Call::Start(1)));
-    POOL.lock().crew.start_failed().into_iter().for_each(finish);
+    POOL.lock().crew.start_failed(1).into_iter().for_each(finish);
     assert_eq!(ticket.wait(|| panic!("the result is there")), 5);
 }
 

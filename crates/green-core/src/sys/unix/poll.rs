@@ -10,12 +10,53 @@ use libc::{nfds_t, pollfd, timespec};
 use super::{check, to_timespec};
 
 /// Which way data flows through a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Direction {
     /// Out of the kernel: data, a connection to accept, the end of a stream.
     Read,
     /// Into the kernel: room for data, a connection made.
     Write,
+}
+
+/// What a descriptor is ready for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Readiness {
+    /// There is data, a connection to accept, or the end of a stream.
+    pub(crate) readable: bool,
+    /// There is room, or the connection is made.
+    pub(crate) writable: bool,
+    /// The other side is gone.
+    pub(crate) hung_up: bool,
+    /// An error waits to be fetched.
+    pub(crate) failed: bool,
+}
+
+/// Asks what `fd` is ready for now, as far as `direction` goes; an error or a hang-up counts in both.
+///
+/// Returns `EBADF` if it is not open.
+pub(crate) fn readiness(fd: RawFd, direction: Direction) -> io::Result<Readiness> {
+    let mut entry = pollfd { fd, events: direction.events(), revents: 0 };
+    // SAFETY: `entry` is one valid pollfd for the length of the call, which does not wait.
+    check(unsafe { libc::poll(&raw mut entry, 1, 0) })?;
+    let has = |bits| entry.revents & bits != 0;
+    if has(libc::POLLNVAL) {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    Ok(Readiness {
+        readable: has(libc::POLLIN | libc::POLLRDHUP),
+        writable: has(libc::POLLOUT),
+        hung_up: has(libc::POLLHUP | libc::POLLRDHUP),
+        failed: has(libc::POLLERR),
+    })
+}
+
+impl Direction {
+    fn events(self) -> libc::c_short {
+        match self {
+            Direction::Read => libc::POLLIN | libc::POLLRDHUP,
+            Direction::Write => libc::POLLOUT,
+        }
+    }
 }
 
 /// Sleeps until `fd` is ready, `wake` is readable or `timeout` has passed, and returns whether `fd` is ready.
@@ -24,8 +65,7 @@ pub(crate) enum Direction {
 /// reason, such as a signal.
 pub(crate) fn poll_fds(fd: Option<(RawFd, Direction)>, wake: RawFd, timeout: Option<Duration>) -> io::Result<bool> {
     let (fd, events) = match fd {
-        Some((fd, Direction::Read)) => (fd, libc::POLLIN | libc::POLLRDHUP),
-        Some((fd, Direction::Write)) => (fd, libc::POLLOUT),
+        Some((fd, direction)) => (fd, direction.events()),
         // The kernel skips negative descriptors.
         None => (-1, 0),
     };
@@ -39,5 +79,32 @@ pub(crate) fn poll_fds(fd: Option<(RawFd, Direction)>, wake: RawFd, timeout: Opt
         Ok(_) => Ok(entries[0].revents != 0),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// The conditions of a descriptor, as `poll(2)` numbers them.
+pub(crate) mod conditions {
+    pub(crate) const IN: i16 = libc::POLLIN;
+    pub(crate) const PRI: i16 = libc::POLLPRI;
+    pub(crate) const OUT: i16 = libc::POLLOUT;
+    pub(crate) const ERR: i16 = libc::POLLERR;
+    pub(crate) const HUP: i16 = libc::POLLHUP;
+    pub(crate) const NVAL: i16 = libc::POLLNVAL;
+}
+
+/// Returns which of the conditions `asked` hold for `fd` now, and which of `ERR`, `HUP` and `NVAL`, without waiting.
+pub(crate) fn poll_now(fd: RawFd, asked: i16) -> io::Result<i16> {
+    if fd < 0 {
+        // The kernel would skip it.
+        return Ok(conditions::NVAL);
+    }
+    let mut entry = pollfd { fd, events: asked, revents: 0 };
+    loop {
+        // SAFETY: the pointer leads to one entry that lives for the length of the call.
+        match check(unsafe { libc::poll(&raw mut entry, 1, 0) }) {
+            Ok(_) => return Ok(entry.revents),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }

@@ -1,0 +1,208 @@
+//! `HubHandle`: a hub by name, for other OS threads that have something to run on it.
+//!
+//! # The way of a post
+//!
+//! A *post* is a closure for a hub. The poster appends it to the hub's *letter box*, under the box's lock, and
+//! sends one message to the inbox if the box was empty. The hub answers by starting a local green thread for the
+//! oldest post; when that green thread is over, whatever way it ended, the next post gets one. So posts run in the
+//! order of their arrival and **one at a time**, even if one of them parks; each has a green thread of its own, which
+//! leaves nothing behind for the next one; and none pre-empts what runs on the hub when it arrives (I14: a post is on a
+//! root's hub because somebody named that hub).
+//!
+//! # The end of a hub
+//!
+//! Hubs are reused by later OS threads, so a handle names a letter box and not the hub: each OS thread's hub gets a box
+//! of its own. When the OS thread ends, the box is closed and emptied under its lock. From then on a post fails, and
+//! gives the closure back to the poster; what was posted before, and has not begun, is dropped by the ending
+//! OS thread. Nothing is dropped anywhere else, and no later hub gets a post that was not meant for it.
+//!
+//! # A root that waits in place
+//!
+//! A root with no green thread beside it does not switch when it waits, so nobody could run a post meanwhile. It is not
+//! alone, therefore, while anybody has a handle ([`Hub::is_expecting`]). The count cannot fall behind its back: a handle
+//! is made by the hub itself or from another handle, and a post that is on its way holds one until the hub has it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::ptr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::Hub;
+use super::shared::{Message, Shared};
+use crate::current;
+use crate::spawn;
+
+/// A closure on its way to a hub. It keeps the root from waiting in place, so it lives until the post has a green thread.
+struct Post {
+    f: Box<dyn FnOnce() + Send>,
+    _hub: HubHandle,
+}
+
+/// Where the posts for one life of a hub arrive.
+struct LetterBox {
+    shared: &'static Shared,
+    /// `None` once the OS thread has ended.
+    posts: Mutex<Option<VecDeque<Post>>>,
+}
+
+/// The hub's own side: its letter box, once somebody has asked for a handle.
+#[derive(Default)]
+pub(super) struct Posts {
+    letter_box: RefCell<Option<Arc<LetterBox>>>,
+    /// True while a green thread runs a post, or is about to.
+    busy: Cell<bool>,
+}
+
+/// The hub of one OS thread, by name: other OS threads run closures on it.
+///
+/// A handle can be cloned and sent. It does not keep the OS thread alive.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use green_core::hub::HubHandle;
+///
+/// let here = HubHandle::current();
+/// let (sender, receiver) = mpsc::channel();
+/// let other = std::thread::spawn(move || {
+///     let posted = here.post(move || sender.send(std::thread::current().id()).unwrap());
+///     assert!(posted.is_ok());
+/// });
+/// // This OS thread runs it when it next waits for something, not before.
+/// assert!(receiver.try_recv().is_err());
+/// let ran_on = loop {
+///     green_core::park::yield_now();
+///     if let Ok(id) = receiver.try_recv() {
+///         break id;
+///     }
+/// };
+/// assert_eq!(ran_on, std::thread::current().id());
+/// # other.join().unwrap();
+/// ```
+#[derive(Clone)]
+pub struct HubHandle(Arc<LetterBox>);
+
+impl HubHandle {
+    /// Returns the handle of this OS thread's hub.
+    ///
+    /// While a handle exists, what blocks on an OS thread without green threads parks, so that posts can run meanwhile,
+    /// where it would otherwise have been made in place.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no memory for the stack of the hub's loop, if the OS thread is ending already, and if the
+    /// settings in `GREEN_*` are not valid.
+    pub fn current() -> Self {
+        let hub = current::hub();
+        hub.check_fork();
+        hub.letter_box().map_or_else(|error| panic!("green: no handle of this OS thread's hub: {error}"), Self)
+    }
+
+    /// Runs `f` on the hub, in a green thread of its own, after the closures that were posted before have ended.
+    ///
+    /// It never runs before this returns if this is the hub's own OS thread. A panic of `f` is reported, and ends `f`
+    /// alone. If there is no memory for its stack, `f` is dropped by the hub.
+    ///
+    /// # Errors
+    ///
+    /// `f` itself, if the OS thread has ended. If it ends afterwards, before it was `f`'s turn, then it drops `f`.
+    pub fn post<F>(&self, f: F) -> Result<(), F>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        let was_empty = {
+            let mut posts = self.0.posts.lock();
+            let Some(queue) = posts.as_mut() else { return Err(f) };
+            queue.push_back(Post { f: Box::new(f), _hub: self.clone() });
+            queue.len() == 1
+        };
+        // With others before it, the message is on its way, or their green thread takes care of what follows.
+        if was_empty {
+            match current::existing() {
+                Some(hub) if ptr::eq(hub.shared(), self.0.shared) => hub.begin_post(),
+                _ => {
+                    self.0.shared.send(Message::Posts);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns true on the OS thread that the hub belongs to.
+    pub fn is_current(&self) -> bool {
+        current::existing().is_some_and(|hub| {
+            let own = hub.posts.letter_box.borrow();
+            own.as_ref().is_some_and(|own| Arc::ptr_eq(own, &self.0))
+        })
+    }
+}
+
+impl fmt::Debug for HubHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubHandle").field("is_current", &self.is_current()).finish_non_exhaustive()
+    }
+}
+
+/// Begins the next post when the present one is over: its green thread owns this.
+struct Turn;
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // It is dropped by its green thread, or by the loop or the end of the OS thread if that never started: all here.
+        if let Some(hub) = current::existing() {
+            hub.posts.busy.set(false);
+            hub.begin_post();
+        }
+    }
+}
+
+impl Hub {
+    /// Returns this life's letter box, made on first use.
+    fn letter_box(&self) -> std::io::Result<Arc<LetterBox>> {
+        if let Some(own) = &*self.posts.letter_box.borrow() {
+            return Ok(Arc::clone(own));
+        }
+        if self.closing.get() {
+            return Err(std::io::Error::other("the OS thread is ending"));
+        }
+        crate::config::get()?;
+        self.prepare_loop()?;
+        let own = Arc::new(LetterBox { shared: self.shared(), posts: Mutex::new(Some(VecDeque::new())) });
+        self.posts.letter_box.replace(Some(Arc::clone(&own)));
+        Ok(own)
+    }
+
+    /// Returns true if somebody might post something, or has and it is on its way.
+    pub(super) fn is_expecting(&self) -> bool {
+        self.posts.letter_box.borrow().as_ref().is_some_and(|own| Arc::strong_count(own) > 1)
+    }
+
+    /// Gives the oldest post a green thread, unless one is under way.
+    pub(super) fn begin_post(&self) {
+        if self.posts.busy.get() || self.closing.get() {
+            return;
+        }
+        let next = self.posts.letter_box.borrow().as_ref().and_then(|own| own.posts.lock().as_mut()?.pop_front());
+        let Some(Post { f, _hub }) = next else { return };
+        self.posts.busy.set(true);
+        let turn = Turn;
+        spawn::start_posted(self, move || {
+            let _turn = turn;
+            f();
+        });
+    }
+
+    /// Drops the posts that have not begun, and lets no more in: the OS thread ends.
+    pub(super) fn close_posts(&self) {
+        if let Some(own) = self.posts.letter_box.take() {
+            // Taken out first: the lock is not held while destructors run.
+            let posts = own.posts.lock().take();
+            drop(posts);
+        }
+        self.posts.busy.set(false);
+    }
+}

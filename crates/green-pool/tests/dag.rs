@@ -1,0 +1,422 @@
+//! `Dag`: the cases of eventlet's dagpool by what they pin, and those that it has no words for.
+
+mod lookers;
+
+use std::collections::{HashMap, HashSet};
+use std::error::Error;
+use std::panic::panic_any;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use green_pool::Dag;
+use green_pool::dag::{Collision, Failure, PropagateError, Results, SpawnError};
+use green_sync::Event;
+use green_thread as thread;
+use lookers::{Census, MOMENT, everywhere, timeout, until};
+
+type Graph = Dag<&'static str, i32>;
+
+/// Adds up what a task depends on.
+fn sum(results: Results<&'static str, i32>) -> Result<i32, green_pool::dag::TaskError> {
+    let mut sum = 0;
+    for result in results {
+        sum += result?.1;
+    }
+    Ok(sum)
+}
+
+fn set<const N: usize>(keys: [&'static str; N]) -> HashSet<&'static str> {
+    keys.into()
+}
+
+fn sorted(mut keys: Vec<&'static str>) -> Vec<&'static str> {
+    keys.sort_unstable();
+    keys
+}
+
+// init
+
+#[test]
+fn a_graph_may_begin_with_values() {
+    let dag: Graph = [("a", 1), ("b", 2), ("a", 3)].into_iter().collect();
+    assert_eq!(sorted(dag.keys()), ["a", "b"]);
+    assert_eq!(dag.wait_all().unwrap(), HashMap::from([("a", 3), ("b", 2)]));
+    assert_eq!((dag.running(), dag.waiting()), (0, 0));
+    assert!(Graph::default().keys().is_empty());
+}
+
+// wait_each_empty
+
+#[test]
+fn nothing_is_waited_for_nothing() {
+    let dag = Graph::new();
+    assert_eq!(dag.wait_each([]).count(), 0);
+    assert_eq!(dag.wait_each_known().count(), 0);
+    assert!(dag.wait_all().unwrap().is_empty());
+}
+
+// wait_each_preload
+
+#[test]
+fn values_that_are_there_come_at_once_and_in_the_order_in_which_they_came() {
+    let dag: Graph = [("a", 1), ("b", 2), ("c", 3)].into_iter().collect();
+    dag.replace("a", 4).unwrap();
+    let results: Vec<_> = dag.wait_each(["a", "b", "c", "b"]).map(Result::unwrap).collect();
+    assert_eq!(results, [("b", 2), ("c", 3), ("a", 4)]);
+    assert_eq!(dag.items().into_iter().map(|(key, value)| (key, value.unwrap())).collect::<Vec<_>>(), results);
+}
+
+// wait_posted, wait_each_posted
+
+#[test]
+fn values_that_are_posted_come_one_by_one_to_each_of_those_who_wait() {
+    everywhere(|| {
+        let dag = Graph::new();
+        let waiters: Vec<_> = (0..3)
+            .map(|_| {
+                let (dag, (arrive, arrived)) = (dag.clone(), channel());
+                let waiter = thread::spawn(move || {
+                    for result in dag.wait_each(["a", "b", "c"]) {
+                        arrive.send(result.unwrap()).unwrap();
+                    }
+                });
+                (waiter, arrived)
+            })
+            .collect();
+        for pair in [("c", 3), ("a", 1), ("b", 2)] {
+            dag.post(pair.0, pair.1).unwrap();
+            for (_, arrived) in &waiters {
+                let mut came = None;
+                while came.is_none() {
+                    thread::yield_now();
+                    came = arrived.try_recv().ok();
+                }
+                assert_eq!(came, Some(pair));
+            }
+        }
+        waiters.into_iter().for_each(|(waiter, _)| waiter.join().unwrap());
+        assert_eq!(dag.get(&"a").unwrap(), 1);
+        assert_eq!(dag.try_get(&"a").unwrap().unwrap(), 1);
+        assert!(dag.try_get(&"z").is_none());
+        assert!(timeout(MOMENT, || dag.get(&"z")).is_none());
+    });
+}
+
+// spawn_collision_preload, _post, _spawn; post_collision_preload, _post, _spawn, _kill
+
+#[test]
+fn a_key_is_made_once() {
+    let dag: Graph = [("preload", 1)].into_iter().collect();
+    dag.post("post", 2).unwrap();
+    dag.spawn("spawn", ["never"], sum).unwrap();
+    dag.spawn("killed", ["never"], sum).unwrap();
+    dag.kill(&"killed");
+    assert!(dag.get(&"killed").is_err());
+    for key in ["preload", "post", "spawn", "killed"] {
+        let error = dag.spawn(key, [], |_| Ok(0)).unwrap_err();
+        assert!(matches!(error, SpawnError::Collision(Collision(k)) if k == key));
+        assert_eq!(error.to_string(), format!("the key {key:?} has a value or a task already"));
+        assert_eq!(dag.post(key, 0), Err(Collision(key)));
+    }
+    dag.post("never", 3).unwrap();
+    assert_eq!(dag.get(&"spawn").unwrap(), 3);
+    assert_eq!(dag.post("spawn", 0), Err(Collision("spawn")));
+}
+
+// post_replace_preload, _post, _spawn, _kill
+
+#[test]
+fn a_value_is_replaced_on_demand_but_a_task_is_not() {
+    let dag: Graph = [("preload", 1)].into_iter().collect();
+    dag.post("post", 2).unwrap();
+    dag.spawn("spawn", ["gate"], sum).unwrap();
+    dag.spawn("killed", ["never"], sum).unwrap();
+    dag.kill(&"killed");
+    assert!(dag.get(&"killed").is_err());
+    for key in ["preload", "post", "killed", "new"] {
+        dag.replace(key, 7).unwrap();
+        assert_eq!(dag.get(&key).unwrap(), 7);
+    }
+    assert_eq!(dag.replace("spawn", 7), Err(Collision("spawn")));
+    dag.post("gate", 5).unwrap();
+    assert_eq!(dag.get(&"spawn").unwrap(), 5);
+    dag.replace("spawn", 7).unwrap();
+    assert_eq!(dag.get(&"spawn").unwrap(), 7);
+}
+
+#[test]
+fn a_task_may_post_its_own_value_early() {
+    let dag = Graph::new();
+    let (own, gate) = (dag.clone(), Arc::new(Event::<()>::new()));
+    let opened = Arc::clone(&gate);
+    dag.spawn("early", [], move |_| {
+        own.post("early", 1)?;
+        let _ = opened.wait();
+        assert_eq!(own.post("early", 2), Err(Collision("early")));
+        Ok(3)
+    })
+    .unwrap();
+    assert_eq!(dag.get(&"early").unwrap(), 1);
+    assert_eq!(dag.running(), 0);
+    gate.send(()).unwrap();
+    dag.spawn("late", ["early"], sum).unwrap();
+    assert_eq!(dag.get(&"late").unwrap(), 1);
+}
+
+// spawn: starts without waiting for its deps; results in completion order
+
+#[test]
+fn a_task_starts_at_once_and_gets_results_as_they_come() {
+    everywhere(|| {
+        let dag = Graph::new();
+        let (say, said): (Sender<String>, _) = channel();
+        let said = || {
+            loop {
+                thread::yield_now();
+                if let Ok(word) = said.try_recv() {
+                    return word;
+                }
+            }
+        };
+        dag.spawn("all", ["a", "b", "c"], move |results| {
+            say.send("started".to_owned())?;
+            assert_eq!(results.len(), 3);
+            for result in results {
+                say.send(format!("{:?}", result?))?;
+            }
+            Ok(6)
+        })
+        .unwrap();
+        assert_eq!(said(), "started");
+        dag.post("b", 2).unwrap();
+        assert_eq!(said(), r#"("b", 2)"#);
+        dag.spawn("a", ["c"], |results| Ok(results.count() as i32)).unwrap();
+        dag.post("c", 3).unwrap();
+        assert_eq!(said(), r#"("c", 3)"#);
+        assert_eq!(said(), r#"("a", 1)"#);
+        assert_eq!(dag.get(&"all").unwrap(), 6);
+    });
+}
+
+// spawn_many, waitall, wait_each_all
+
+#[test]
+fn a_graph_is_worked_off_whatever_order_it_is_given_in() {
+    everywhere(|| {
+        let deps: [(&str, &[&'static str]); 6] = [
+            ("g", &["e", "f"]),
+            ("e", &["c", "d"]),
+            ("f", &["a", "e"]),
+            ("d", &["a", "b"]),
+            ("c", &["b"]),
+            ("b", &["a"]),
+        ];
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&order);
+        let dag = Dag::new();
+        dag.spawn_many(deps.map(|(key, deps)| (key, deps.iter().copied())), move |key, results| {
+            for result in results {
+                result?;
+            }
+            log.lock().unwrap().push(*key);
+            Ok(key.to_uppercase())
+        })
+        .unwrap();
+        assert_eq!((dag.running(), dag.waiting()), (6, 6));
+        dag.post("a", "A".to_owned()).unwrap();
+        let all = dag.wait_all().unwrap();
+        assert_eq!(all.len(), 7);
+        assert_eq!(all["g"], "G");
+        let order = order.lock().unwrap();
+        let place = |key: &str| order.iter().position(|k| *k == key).unwrap();
+        for (key, deps) in deps {
+            assert!(deps.iter().filter(|dep| **dep != "a").all(|dep| place(dep) < place(key)), "{order:?}");
+        }
+        assert!(dag.spawn_many([("h", vec![]), ("g", vec![])], |_, _| Ok(String::new())).is_err());
+        assert_eq!(dag.get(&"h").unwrap(), "", "those before the collision were started");
+    });
+}
+
+// running, running_keys, waiting, waiting_for
+
+#[test]
+fn it_can_be_told_who_waits_for_what() {
+    let dag = Graph::new();
+    dag.spawn("c", ["a", "b"], sum).unwrap();
+    dag.spawn("d", ["c"], sum).unwrap();
+    let gate = Arc::new(Event::<()>::new());
+    let opened = Arc::clone(&gate);
+    dag.spawn("free", [], move |_| {
+        let _ = opened.wait();
+        Ok(0)
+    })
+    .unwrap();
+    assert_eq!(sorted(dag.running_keys()), ["c", "d", "free"]);
+    assert_eq!((dag.running(), dag.waiting()), (3, 2));
+    assert_eq!(dag.waiting_for(&"c"), Some(set(["a", "b"])));
+    assert_eq!(dag.waiting_for(&"free"), Some(set([])));
+    assert_eq!(dag.waiting_for(&"a"), None);
+    assert_eq!(dag.waiting_for_all(), HashMap::from([("c", set(["a", "b"])), ("d", set(["c"]))]));
+    dag.post("a", 1).unwrap();
+    assert_eq!(dag.waiting_for(&"c"), Some(set(["b"])));
+    assert_eq!(dag.waiting_for(&"a"), Some(set([])));
+    dag.post("b", 1).unwrap();
+    assert_eq!(dag.get(&"d").unwrap(), 2);
+    assert_eq!((sorted(dag.running_keys()), dag.waiting()), (vec!["free"], 0));
+    gate.send(()).unwrap();
+    dag.wait_all().unwrap();
+    assert_eq!(dag.running(), 0);
+}
+
+// kill
+
+#[test]
+fn a_killed_task_fails_those_who_depend_on_it() {
+    everywhere(|| {
+        let dag = Graph::new();
+        dag.spawn("victim", ["never"], sum).unwrap();
+        dag.spawn("heir", ["victim"], sum).unwrap();
+        assert!(!dag.kill(&"nobody"));
+        assert!(dag.kill(&"victim"));
+        let error = dag.get(&"victim").unwrap_err();
+        assert!(matches!(error.failure(), Failure::Killed));
+        let error = dag.get(&"heir").unwrap_err();
+        assert_eq!((error.key(), error.cause().unwrap().key()), (&"heir", &"victim"));
+        assert!(!dag.kill(&"victim"));
+    });
+}
+
+#[test]
+fn a_task_that_is_killed_before_it_starts_drops_what_it_has() {
+    let census = Census::default();
+    for _ in 0..50 {
+        let (dag, counted) = (Graph::new(), census.add());
+        dag.spawn("victim", [], move |_| {
+            let _counted = counted;
+            loop {
+                thread::park();
+            }
+        })
+        .unwrap();
+        assert!(dag.kill(&"victim"));
+        assert!(matches!(dag.get(&"victim").unwrap_err().failure(), Failure::Killed));
+    }
+    until(|| census.alive() == 0);
+}
+
+// propagate_exc, waitall_exc, wait_each_exc, post_get_exc
+
+#[test]
+fn errors_are_chained_along_the_graph() {
+    let dag = Graph::new();
+    dag.spawn("a", [], |_| Err(std::io::Error::other("the disk is on fire").into())).unwrap();
+    dag.spawn("b", ["a"], sum).unwrap();
+    dag.spawn("c", ["b"], sum).unwrap();
+    let error = dag.wait(["c"]).unwrap_err();
+    let mut lines = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(error) = source {
+        lines.push(error.to_string());
+        source = error.source();
+    }
+    let expected =
+        [r#"the task of "c" failed"#, r#"the task of "b" failed"#, r#"the task of "a" failed"#, "the disk is on fire"];
+    assert_eq!(lines, expected);
+    let first = error.cause().and_then(PropagateError::cause).unwrap();
+    assert_eq!(first.key(), &"a");
+    assert!(first.cause().is_none());
+    assert!(matches!(first.failure(), Failure::Error(error) if error.is::<std::io::Error>()));
+    assert!(dag.wait_all().is_err());
+    assert!(dag.try_get(&"b").unwrap().is_err());
+}
+
+#[test]
+fn a_panic_is_a_failure_too_and_does_not_go_further_unless_it_is_passed_on() {
+    let dag = Graph::new();
+    dag.spawn("text", [], |_| panic!("no {}", 1)).unwrap();
+    dag.spawn("other", [], |_| panic_any(7_u8)).unwrap();
+    dag.spawn("copes", ["text", "other"], |results| Ok(results.filter(Result::is_err).count() as i32)).unwrap();
+    assert_eq!(dag.get(&"copes").unwrap(), 2);
+    let error = dag.get(&"text").unwrap_err();
+    assert_eq!(error.source().unwrap().to_string(), "it panicked: no 1");
+    let error = dag.get(&"other").unwrap_err();
+    assert!(matches!(error.failure(), Failure::Panicked(text) if text == "(no text)"));
+}
+
+// wait_each_success, wait_each_exception
+
+#[test]
+fn successes_and_failures_can_be_had_apart() {
+    let dag: Graph = [("a", 1)].into_iter().collect();
+    dag.spawn("b", [], |_| Err("no".into())).unwrap();
+    dag.spawn("c", ["a"], sum).unwrap();
+    dag.spawn("d", ["b"], sum).unwrap();
+    let keys = ["a", "b", "c", "d"];
+    let good: HashMap<_, _> = dag.wait_each_success(keys).collect();
+    assert_eq!(good, HashMap::from([("a", 1), ("c", 1)]));
+    let bad: HashSet<_> = dag.wait_each_failure(keys).map(|error| *error.key()).collect();
+    assert_eq!(bad, set(["b", "d"]));
+}
+
+// What eventlet has no words for.
+
+#[test]
+fn tasks_go_on_without_their_graph_and_learn_that_nobody_will_post() {
+    let census = Census::default();
+    let (say, said) = channel();
+    let dag = Graph::new();
+    let gate = Arc::new(Event::<()>::new());
+    let opened = Arc::clone(&gate);
+    dag.spawn("slow", [], move |_| {
+        let _ = opened.wait();
+        Ok(4)
+    })
+    .unwrap();
+    let counted = census.add();
+    dag.spawn("heir", ["slow", "never"], move |results| {
+        let _counted = counted;
+        for result in results {
+            say.send(result.map_err(|error| (*error.key(), error.failure().to_string())))?;
+        }
+        Ok(0)
+    })
+    .unwrap();
+    drop(dag);
+    gate.send(()).unwrap();
+    until(|| census.alive() == 0);
+    assert_eq!(said.recv().unwrap(), Ok(("slow", 4)));
+    assert_eq!(said.recv().unwrap(), Err(("never", "nobody makes it".to_owned())));
+}
+
+#[test]
+fn a_task_that_has_a_handle_may_spawn_others() {
+    let dag: Dag<u64, u64> = Dag::new();
+    fn fibonacci(dag: &Dag<u64, u64>, n: u64) {
+        let own = dag.clone();
+        let deps: Vec<_> = if n < 2 { vec![] } else { vec![n - 1, n - 2] };
+        let wanted = deps.clone();
+        // Whoever comes second finds it there.
+        let _ = dag.spawn(n, deps, move |results| {
+            wanted.iter().for_each(|n| fibonacci(&own, *n));
+            let mut sum = if n < 2 { n } else { 0 };
+            for result in results {
+                sum += result?.1;
+            }
+            Ok(sum)
+        });
+    }
+    fibonacci(&dag, 30);
+    assert_eq!(dag.get(&30).unwrap(), 832_040);
+}
+
+#[test]
+fn a_wide_graph_is_worked_off() {
+    let dag: Dag<u32, u64> = Dag::new();
+    for n in (0..500).rev() {
+        let deps = (0..n).rev().take(10);
+        dag.spawn(n, deps, |results| Ok(1 + results.map(|result| result.map_or(0, |(_, n)| n % 7)).sum::<u64>()))
+            .unwrap();
+    }
+    assert_eq!(dag.wait_all().unwrap().len(), 500);
+    assert_eq!((dag.running(), dag.keys().len()), (0, 500));
+}
