@@ -112,7 +112,7 @@ fn a39_lifecycle() {
     }
 }
 
-/// What a coroutine of [`run`] does, with its yielder and a way to log.
+/// What one coroutine does: it suspends itself, and logs.
 type Party = Box<dyn FnOnce(&Yielder<(), ()>, &dyn Fn(&'static str))>;
 
 /// Runs parties, each a coroutine in a green thread, in the order given; each goes on where it suspended itself when all

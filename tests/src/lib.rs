@@ -114,6 +114,8 @@ mod book {
         mod networking {}
         #[doc = include_str!("../../docs/src/guide/io.md")]
         mod io {}
+        #[doc = include_str!("../../docs/src/guide/channels.md")]
+        mod channels {}
         #[doc = include_str!("../../docs/src/guide/time.md")]
         mod time {}
         #[doc = include_str!("../../docs/src/guide/files.md")]
@@ -140,12 +142,12 @@ mod book {
         mod from_tokio {}
         #[doc = include_str!("../../docs/src/porting/from-may.md")]
         mod from_may {}
-        #[doc = include_str!("../../docs/src/porting/from-greenlet.md")]
-        mod from_greenlet {}
         #[doc = include_str!("../../docs/src/porting/from-eventlet.md")]
         mod from_eventlet {}
         #[doc = include_str!("../../docs/src/porting/from-qemu.md")]
         mod from_qemu {}
+        #[doc = include_str!("../../docs/src/porting/from-greenlet.md")]
+        mod from_greenlet {}
     }
     mod reference {
         #[doc = include_str!("../../docs/src/reference/std-map.md")]

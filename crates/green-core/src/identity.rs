@@ -53,13 +53,13 @@ pub struct Identity {
     name: Option<Box<str>>,
     token: AtomicU32,
     kill_requested: AtomicBool,
-    /// The group that it belongs to; 0 for none.
-    group: AtomicU64,
     /// The way to the record, once the green thread has started.
     started: UnparkerCell,
     /// DONE, AWAITED, DETACHED, EXITS and CLOSED; every change is `AcqRel`.
     ends: AtomicU8,
     joiners: WaitQueue,
+    /// The group that it belongs to; 0 for none.
+    group: AtomicU64,
 }
 
 impl Identity {
@@ -69,10 +69,10 @@ impl Identity {
             name,
             token: AtomicU32::new(EMPTY),
             kill_requested: AtomicBool::new(false),
-            group: AtomicU64::new(0),
             started: UnparkerCell::empty(),
             ends: AtomicU8::new(0),
             joiners: WaitQueue::new(),
+            group: AtomicU64::new(0),
         }
     }
 

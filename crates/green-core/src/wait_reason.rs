@@ -23,6 +23,8 @@ pub enum WaitReason {
     Sleep,
     /// Waiting for a green thread's end.
     Join,
+    /// The jobs of a pool to end.
+    Jobs,
     /// The end of a `thread::scope`.
     Scope,
     /// Data to read.
@@ -67,8 +69,6 @@ pub enum WaitReason {
     Signal,
     /// A tick of an interval.
     Interval,
-    /// The jobs of a pool to end.
-    Jobs,
     /// A wait of the program's own making.
     Other,
 }

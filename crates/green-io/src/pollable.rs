@@ -19,7 +19,7 @@ use green_core::io::Descriptor;
 ///   block, again and again until they do not say `WouldBlock`;
 /// - `Read` and `Write` read and write the descriptor itself.
 ///
-/// The descriptor's flags stay as they are. If `O_NONBLOCK` is set, `Read` and `Write` return `WouldBlock`, as std's
+/// The descriptor's flags stay as they are, unless [`set_nonblocking`](Self::set_nonblocking) is called. If `O_NONBLOCK` is set, `Read` and `Write` return `WouldBlock`, as std's
 /// types do; the other two ways park.
 ///
 /// Any number of green threads and OS threads may use one `Pollable`, or several of the same descriptor, at once. Those
@@ -71,6 +71,38 @@ impl<T: AsFd> Pollable<T> {
     /// Takes the object back.
     pub fn into_inner(self) -> T {
         self.io.into_inner()
+    }
+
+    /// Returns whether `O_NONBLOCK` is set on the descriptor.
+    ///
+    /// # Errors
+    ///
+    /// The OS error.
+    pub fn is_nonblocking(&self) -> io::Result<bool> {
+        self.io.is_nonblocking()
+    }
+
+    /// Sets or clears `O_NONBLOCK`: whether `Read` and `Write` return `WouldBlock` instead of parking. It belongs to the
+    /// open file, so clones, children and other processes that share it see it too.
+    ///
+    /// # Errors
+    ///
+    /// The OS error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Read};
+    ///
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// let mut reader = green_io::Pollable::new(reader);
+    /// reader.set_nonblocking(true)?;
+    /// assert!(reader.is_nonblocking()?);
+    /// assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.io.set_nonblocking(nonblocking)
     }
 
     /// Parks until a read would find something: data, the end, or an error. Returns false if `deadline` came first.

@@ -24,6 +24,10 @@ use crate::{Imap, ImapUnordered, JobHandle, LocalJobHandle};
 /// A clone is another handle of the same pool. Handles may be used from any number of green threads and OS threads.
 /// When the last is dropped, jobs that run go on.
 ///
+/// Follows eventlet's `GreenPool`, with what gevent's `Pool` has beyond it. Different are: a panic of a job that runs in its
+/// spawner is kept in the handle; [`imap`](GreenPool::imap) uses the pool itself, and not a second one of the same size; a pool
+/// does not know its jobs, which are killed by their handles.
+///
 /// # From inside
 ///
 /// A job may spawn jobs in its own pool. If there is no free slot, waiting for one could be a deadlock, for the jobs
@@ -32,9 +36,11 @@ use crate::{Imap, ImapUnordered, JobHandle, LocalJobHandle};
 /// A job belongs to the pool whose `spawn` started it. The green threads that it starts by other means, and other pools,
 /// are strangers to the pool.
 ///
-/// Follows eventlet's `GreenPool`, with what gevent's `Pool` has beyond it. Different are: a panic of a job that runs in its
-/// spawner is kept in the handle; [`imap`](GreenPool::imap) uses the pool itself, and not a second one of the same size; a pool
-/// does not know its jobs, which are killed by their handles.
+/// # When an OS thread ends
+///
+/// A job of [`spawn_local`](GreenPool::spawn_local) that still runs when its OS thread ends never runs again; its slot is
+/// given back. Under `GREEN_HUBS=0` that is the fate of all jobs that the OS thread has spawned, and the slots of those that
+/// had started are lost: wait for them first.
 ///
 /// # Examples
 ///

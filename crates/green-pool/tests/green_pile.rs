@@ -150,7 +150,8 @@ fn a_dropped_pile_keeps_nothing() {
         until(|| pool.running() == 1);
         assert_eq!(alive.now(), 3);
         drop(pile);
-        assert_eq!(alive.now(), 1);
+        // A job has given its slot back a moment before its result is in the handle, or is dropped.
+        until(|| alive.now() == 1);
         gate.open();
         pool.wait_all().unwrap();
         until(|| alive.now() == 0);

@@ -9,10 +9,19 @@
 //!
 //! [`watch()`](watch::watch) calls a closure whenever a descriptor is in one of the conditions `IN`, `OUT`, `PRI`,
 //! `ERR`, `HUP` and `NVAL`.
+//!
+//! # Channels and listeners
+//!
+//! [`channel`] has one trait for sockets, files, pipes, commands and memory. [`MultiListener`] accepts clients on any
+//! number of addresses at once.
 
+pub mod channel;
+
+mod multi_listener;
 mod task;
 
 // The mechanism is core's; here they stand beside what is made of them.
 pub use green_core::hub::HubHandle;
 pub use green_core::io::watch;
+pub use multi_listener::MultiListener;
 pub use task::{Failure, Job, Pending, Task, WaitError};

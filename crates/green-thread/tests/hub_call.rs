@@ -69,6 +69,8 @@ fn calls_are_made_while_green_threads_come_and_go() {
             let log = Rc::clone(&log);
             thread::spawn_local(move || {
                 schedule_call(Duration::from_micros(100 * i), move || log.borrow_mut().push(i));
+                // Ends about when its own call or a neighbour's is due.
+                // Some end before their call, and some after it.
                 thread::sleep(Duration::from_micros(70 * i));
             })
         })
@@ -78,6 +80,7 @@ fn calls_are_made_while_green_threads_come_and_go() {
         assert_eq!(thread.join().is_err(), i % 3 == 0);
     }
     while log.borrow().len() < 13 {
+        // The hub's turn comes in between.
         thread::sleep(Duration::from_micros(100));
     }
     assert!(begin.elapsed() >= Duration::from_micros(1900));

@@ -72,8 +72,8 @@
 //!
 //! The book's page "Parity with std" lists every item, and what is absent with its reason.
 //!
-//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`], [`inherited`] and [`config`]; [`hub`] makes calls at a later time and waits for
-//! any descriptor, [`patch`] chooses what runs green, and [`debug`] finds mistakes.
+//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`], [`inherited`] and [`config`]; [`hub`] makes calls at a later
+//! time and waits for any descriptor, [`patch`] chooses what runs green, and [`debug`] finds mistakes.
 //!
 //! # What to know before using it
 //!

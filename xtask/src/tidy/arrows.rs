@@ -55,7 +55,7 @@ const TABLE: &[Allowed] = &[
         "green-task",
         2,
         &[CORE, "green-thread", "green-sync", "green-net", "green-io", "green-fs", "green-process"],
-        &[ERRORS],
+        &[ERRORS, "socket2"],
     ),
     allowed("green-http", 3, &[CORE, "green-thread", "green-net", "green-time", "green-sync", "green-pool"], &[ERRORS]),
     allowed(

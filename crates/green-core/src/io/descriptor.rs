@@ -105,6 +105,25 @@ impl<T: AsFd> Descriptor<T> {
         self.io.into_inner()
     }
 
+    /// Returns whether `O_NONBLOCK` is set.
+    ///
+    /// # Errors
+    ///
+    /// The OS error.
+    pub fn is_nonblocking(&self) -> io::Result<bool> {
+        sys::is_nonblocking(self.io.get_ref().as_fd())
+    }
+
+    /// Sets `O_NONBLOCK` because the user asks for it, for all who share the open file.
+    ///
+    /// # Errors
+    ///
+    /// The OS error.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        let mode = if nonblocking { sys::NonBlocking::On } else { sys::NonBlocking::Off };
+        self.io.configure(|io| sys::set_nonblocking(io.as_fd(), mode))
+    }
+
     /// Parks until there is something to read, and reads some of it.
     ///
     /// # Errors

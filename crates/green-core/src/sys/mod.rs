@@ -12,8 +12,8 @@
 //! - **Waiting**: [`futex_wait`] and [`futex_wake`] for an OS thread with nothing else to do, [`poll_fds`] for one with
 //!   a single descriptor, [`poll_now`] and [`readiness`] for a look at one, [`EventFd`] to interrupt the latter and the reactor, [`TimerFd`] for deadlines finer than the
 //!   reactor's milliseconds, [`set_timer_slack`] so that they are kept.
-//! - **Sockets**: [`recv`], [`peek`], [`send`], their vectored forms, [`recv_from`], [`recv_and_cut`] and [`send_to`]
-//!   never block whatever the descriptor's flags are; [`is_read_shut_down`] tells a datagram socket's end, and
+//! - **Sockets**: [`recv`], [`peek`], [`send`], their vectored forms, [`recv_from`], [`recv_and_cut`], [`send_to`],
+//!   [`recv_with_fds`] and [`send_with_fds`] never block whatever the descriptor's flags are; [`is_read_shut_down`] tells a datagram socket's end, and
 //!   [`no_address`] is that of nobody; [`is_nonblocking`], [`set_nonblocking`], [`receive_timeout`] and
 //!   [`send_timeout`] read and set what the user asked of the descriptor.
 //! - **Files**: [`open_cached`], [`read_cached`] and [`append_cached`] are served by the kernel's caches or not at all;
@@ -37,6 +37,7 @@ mod unix;
 #[cfg(target_os = "linux")]
 pub(crate) use unix::{
     alternate_stack::{AlternateStack, install_alternate_stack},
+    ancillary::{recv_with_fds, send_with_fds},
     datagram::{is_read_shut_down, no_address, recv_and_cut, recv_from, send_to},
     descriptor::{
         Kind, PIPE_BUF, Patience, duplicate, is_ready, kind, read_vectored, terminal_read_ends_by_itself,

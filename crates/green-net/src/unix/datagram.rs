@@ -1,7 +1,8 @@
 //! A Unix datagram socket.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
@@ -286,6 +287,61 @@ impl UnixDatagram {
     /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.get_ref().shutdown(how)
+    }
+
+    /// Receives one datagram into several buffers, and appends the descriptors that came with it to `fds`, closed on exec.
+    ///
+    /// Any other receive throws descriptors away, as in std, which has no call for them yet.
+    ///
+    /// # Errors
+    ///
+    /// The OS error; that of number `EMFILE` if this process could not take all the descriptors. Then `fds` is as it was,
+    /// and the datagram is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use std::io::{self, IoSlice, IoSliceMut};
+    /// use std::os::fd::AsFd;
+    ///
+    /// use green_net::os::unix::UnixDatagram;
+    ///
+    /// # fn main() -> io::Result<()> {
+    /// let (near, far) = UnixDatagram::pair()?;
+    /// let path = std::env::temp_dir().join(format!("green-doc-datagram-fds-{}", std::process::id()));
+    /// std::fs::write(&path, "text")?;
+    /// near.send_with_fds(&[IoSlice::new(b"file")], &[File::open(&path)?.as_fd()])?;
+    ///
+    /// let (mut word, mut fds) = ([0; 4], Vec::new());
+    /// far.recv_with_fds(&mut [IoSliceMut::new(&mut word)], &mut fds)?;
+    /// assert_eq!(&word, b"file");
+    /// assert_eq!(io::read_to_string(File::from(fds.remove(0)))?, "text");
+    /// # std::fs::remove_file(path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_with_fds(&self, bufs: &mut [IoSliceMut<'_>], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        self.io.recv_with_fds(bufs, fds)
+    }
+
+    /// Sends the buffers as one datagram to the connected socket, and `fds` with it. The receiver gets descriptors of its own
+    /// for the same open files, by [`recv_with_fds`](Self::recv_with_fds).
+    ///
+    /// # Errors
+    ///
+    /// The OS error; `InvalidInput` if there are more than 253 descriptors.
+    pub fn send_with_fds(&self, bufs: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        self.io.send_with_fds(bufs, fds)
+    }
+
+    /// Receives into `buf` and leaves the data in the queue, so that the next receive finds it again.
+    ///
+    /// # Errors
+    ///
+    /// The OS error.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io.peek(buf)
     }
 
     /// Returns std's socket to somebody who may keep the descriptor.

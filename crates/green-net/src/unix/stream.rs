@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
@@ -11,6 +12,7 @@ use green_core::io::Pollable;
 use green_core::io::unix::connect;
 
 use crate::Shutdown;
+use crate::addr::invalid;
 
 /// One end of a connection between two sockets of this machine.
 ///
@@ -236,6 +238,65 @@ impl UnixStream {
     /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.io.get_ref().shutdown(how)
+    }
+
+    /// Receives into several buffers, and appends the descriptors that came with the data to `fds`, closed on exec.
+    ///
+    /// A receive stops behind the data of a send with descriptors, so it never brings those of two. Any other read throws
+    /// descriptors away, as in std, which has no call for them yet.
+    ///
+    /// # Errors
+    ///
+    /// The OS error; that of number `EMFILE` if this process could not take all the descriptors. Then `fds` is as it was,
+    /// and the data is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use std::io::{self, IoSlice, IoSliceMut};
+    /// use std::os::fd::AsFd;
+    ///
+    /// use green_net::os::unix::UnixStream;
+    ///
+    /// # fn main() -> io::Result<()> {
+    /// let (near, far) = UnixStream::pair()?;
+    /// let path = std::env::temp_dir().join(format!("green-doc-stream-fds-{}", std::process::id()));
+    /// std::fs::write(&path, "text")?;
+    /// near.send_with_fds(&[IoSlice::new(b"file")], &[File::open(&path)?.as_fd()])?;
+    ///
+    /// let (mut word, mut fds) = ([0; 4], Vec::new());
+    /// far.recv_with_fds(&mut [IoSliceMut::new(&mut word)], &mut fds)?;
+    /// assert_eq!(&word, b"file");
+    /// assert_eq!(io::read_to_string(File::from(fds.remove(0)))?, "text");
+    /// # std::fs::remove_file(path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn recv_with_fds(&self, bufs: &mut [IoSliceMut<'_>], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        self.io.recv_with_fds(bufs, fds)
+    }
+
+    /// Sends several buffers as [`write_vectored`](Write::write_vectored) does, and `fds` with the first byte. The receiver
+    /// gets descriptors of its own for the same open files, by [`recv_with_fds`](Self::recv_with_fds).
+    ///
+    /// # Errors
+    ///
+    /// The OS error; `InvalidInput` if there are descriptors but no data, which would be lost, or more than 253 of them.
+    pub fn send_with_fds(&self, bufs: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return if fds.is_empty() { Ok(0) } else { Err(invalid("descriptors need a byte to go with")) };
+        }
+        self.io.send_with_fds(bufs, fds)
+    }
+
+    /// Receives into `buf` and leaves the data in the queue, so that the next receive finds it again.
+    ///
+    /// # Errors
+    ///
+    /// The OS error.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.io.peek(buf)
     }
 
     /// Returns std's stream to somebody who may keep the descriptor.

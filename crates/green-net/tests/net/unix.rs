@@ -1,7 +1,7 @@
 //! Unix sockets among green threads; what they share with std's is in `parity/unix.rs`.
 
 use std::collections::HashSet;
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use green_thread as thread;
 use socket2::{Domain, MsgHdr, SockAddr, SockRef, Socket, Type};
 
 use crate::kills::kill_in;
-use crate::support::{TempPath, abstract_addr, alone, give_way, is_closed_on_exec, is_nonblocking};
+use crate::support::{Sign, TempPath, abstract_addr, alone, give_way, is_closed_on_exec, is_nonblocking};
 
 fn listener() -> (UnixListener, SocketAddr) {
     let addr = abstract_addr();
@@ -444,4 +444,53 @@ fn a_number_used_again_does_not_meet_its_past() {
             drop(open_file);
         }
     });
+}
+
+/// Descriptors may come behind a read that has emptied the socket, and between reads that throw them away.
+#[test]
+fn descriptors_come_with_the_data_that_they_were_sent_with() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let (reader, writer) = io::pipe().unwrap();
+    let read = Sign::default();
+    let sign = read.clone();
+    let receiver = thread::spawn(move || {
+        let mut fds = Vec::new();
+        let mut word = [0; 8];
+        // Less than there was room for: the next read would wait without a look.
+        assert_eq!((&far).read(&mut word).unwrap(), 3);
+        sign.give();
+        assert_eq!(far.recv_with_fds(&mut [IoSliceMut::new(&mut word)], &mut fds).unwrap(), 2);
+        assert_eq!((&word[..2], fds.len()), (&b"de"[..], 1));
+        assert_eq!(far.peek(&mut word).unwrap(), 1);
+        assert_eq!((&far).read(&mut word).unwrap(), 1);
+        assert_eq!(far.recv_with_fds(&mut [IoSliceMut::new(&mut word)], &mut fds).unwrap(), 1);
+        fds
+    });
+    (&near).write_all(b"abc").unwrap();
+    read.wait();
+    near.send_with_fds(&[IoSlice::new(b"d"), IoSlice::new(b"e")], &[writer.as_fd()]).unwrap();
+    // Thrown away by a plain read.
+    near.send_with_fds(&[IoSlice::new(b"f")], &[writer.as_fd()]).unwrap();
+    near.send_with_fds(&[IoSlice::new(b"g")], &[]).unwrap();
+    drop(writer);
+    let fds = receiver.join().unwrap();
+    assert_eq!(fds.len(), 1);
+    drop(fds);
+    assert_eq!(io::read_to_string(reader).unwrap(), "");
+}
+
+#[test]
+fn descriptors_without_data_are_refused_where_they_would_be_lost() {
+    let (near, _far) = UnixStream::pair().unwrap();
+    let (reader, _writer) = io::pipe().unwrap();
+    for bufs in [&[][..], &[IoSlice::new(b"")]] {
+        assert_eq!(near.send_with_fds(bufs, &[reader.as_fd()]).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(near.send_with_fds(bufs, &[]).unwrap(), 0);
+    }
+    // A datagram may be empty.
+    let (near, far) = UnixDatagram::pair().unwrap();
+    near.send_with_fds(&[], &[reader.as_fd()]).unwrap();
+    let mut fds = Vec::new();
+    assert_eq!(far.recv_with_fds(&mut [], &mut fds).unwrap(), 0);
+    assert_eq!(fds.len(), 1);
 }

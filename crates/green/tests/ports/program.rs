@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex};
 use std::time::SystemTime;
 
-const EXAMPLES: [&str; 11] = [
+const EXAMPLES: [&str; 13] = [
     "chat_std",
     "chat_green",
     "pgrep_std",
@@ -20,6 +20,8 @@ const EXAMPLES: [&str; 11] = [
     "crawler",
     "feeds",
     "qio",
+    "forwarder",
+    "producer_consumer",
 ];
 
 /// Where cargo puts the examples of the profile that this test was built with.

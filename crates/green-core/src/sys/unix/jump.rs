@@ -61,6 +61,7 @@ struct Back {
     passed: usize,
 }
 
+// SAFETY: the routine's own signature, a pointer and a word in, and a pair of them out.
 unsafe extern "C" {
     /// Boost's routine, which the crate `context` compiles and links.
     fn jump_fcontext(target: *mut c_void, data: usize) -> Back;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use libc::{c_int, timespec};
 
 pub(super) mod alternate_stack;
+pub(super) mod ancillary;
 pub(super) mod datagram;
 pub(super) mod descriptor;
 pub(super) mod event_fd;

@@ -1,0 +1,103 @@
+//! What several of the tests need.
+
+use std::env;
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use green_sync::mpsc::{Receiver, channel};
+use green_task::MultiListener;
+use green_task::channel::{Address, Socket};
+
+/// Longer than any test takes that is not stuck.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// Returns a listener on a port of its own, and its address.
+pub(crate) fn listener() -> (Arc<MultiListener>, Address) {
+    let listener = MultiListener::new();
+    listener.open("127.0.0.1:0", 64).unwrap();
+    let address = listener.addresses().remove(0);
+    (Arc::new(listener), address)
+}
+
+/// Connects to `address`, and says who it is.
+pub(crate) fn client(address: &Address, name: &str) -> Socket {
+    let client = Socket::connect(address).unwrap();
+    (&client).write_all(format!("{name}\n").as_bytes()).unwrap();
+    client
+}
+
+/// Returns who a client says it is.
+pub(crate) fn name_of(client: &Socket) -> String {
+    let mut name = Vec::new();
+    loop {
+        let mut byte = [0];
+        (&*client).read_exact(&mut byte).unwrap();
+        if byte == *b"\n" {
+            return String::from_utf8(name).unwrap();
+        }
+        name.push(byte[0]);
+    }
+}
+
+/// Makes the listener's handler send the clients' names, with `mark` in front, and returns where they arrive.
+pub(crate) fn report(listener: &MultiListener, mark: &'static str) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    listener.set_handler(move |client| drop(sender.send(format!("{mark}{}", name_of(&client))))).unwrap();
+    receiver
+}
+
+pub(crate) fn next(names: &Receiver<String>) -> String {
+    names.recv_timeout(LONG).unwrap()
+}
+
+/// Waits until `done`.
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < LONG, "{what} does not come");
+        green_thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Lets others run for a while, so that what is about to park has probably parked. No test depends on it: it only makes
+/// the case that the test is named for the usual one.
+pub(crate) fn give_way() {
+    for _ in 0..50 {
+        green_thread::yield_now();
+        std::thread::yield_now();
+    }
+}
+
+/// Returns whether there is a loopback of IPv6; says that `test` is skipped if not.
+pub(crate) fn has_ipv6(test: &str) -> bool {
+    let has = TcpListener::bind("[::1]:0").is_ok();
+    if !has {
+        // Not through `eprintln!`, which the test harness swallows.
+        let line = format!("green-skip: {test}: no IPv6 loopback\n");
+        io::stderr().write_all(line.as_bytes()).unwrap();
+    }
+    has
+}
+
+/// Runs `test` in a process of its own: this test binary again, with only that test and at most `files` open files.
+pub(crate) fn alone(name: &str, files: u32, test: fn()) {
+    const CHILD: &str = "GREEN_TASK_TEST_ALONE";
+    if env::var_os(CHILD).is_some_and(|value| value == name) {
+        return test();
+    }
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(format!(r#"ulimit -n {files} && exec "$0" "$1" --exact --nocapture --test-threads=1"#))
+        .arg(env::current_exe().unwrap())
+        .arg(name)
+        .env(CHILD, name)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    assert!(out.contains("1 passed"), "the child ran another test than {name}:\n{out}");
+}
