@@ -6,6 +6,7 @@
 mod ending;
 #[expect(unsafe_code, reason = "forks")]
 mod fork;
+mod greenlets;
 #[expect(unsafe_code, reason = "signals, forks, and a descriptor that is none")]
 mod hub;
 mod limits;

@@ -29,8 +29,8 @@
 //! - Dropping a suspended one unwinds it first, with [`Exit`] for a payload. Panics other than
 //!   that are reported to the panic hook and go no further. If another green thread drops it, that happens when its own
 //!   next uses greenlets, or ends; a green thread that ends unwinds its suspended coroutines, even forgotten ones, before
-//!   its locals go. Leaked are: one that will not end, one that is suspended in a destructor during an unwinding, those
-//!   that are suspended when a plain OS thread ends, and under `panic = "abort"` all that are dropped suspended.
+//!   its locals go. Leaked are: one that will not end, one that is suspended in a destructor during an unwinding, and
+//!   under `panic = "abort"` all that are dropped suspended.
 //!
 //! # Why the body must be `'static`
 //!

@@ -1,22 +1,24 @@
 //! The one thread-local: this OS thread's hub, made on first use (I1).
 //!
 //! `CURRENT` is a const-initialised pointer without a destructor, so that it can be read at any time: in other
-//! destructors, in the overflow handler, after a fork. A second thread-local, `GUARD`, has the destructor that closes the hub
-//! when the OS thread ends. Hubs are leaked and pooled, never freed, so the pointer is never dangling; a hub that has
-//! been closed serves the next OS thread.
+//! destructors, in the overflow handler, after a fork. When the OS thread ends, `AtEnd` closes the hub, before any
+//! thread-local is destroyed that a suspended frame may borrow. Where nothing was ever suspended, or the platform does
+//! not announce the end, the destructor of a second thread-local does it, `GUARD`. Hubs are leaked and pooled, never
+//! freed, so the pointer is never dangling; a hub that has been closed serves the next OS thread.
 //!
-//! A call that needs a hub after `GUARD` has run (in a later TLS destructor) gets a fresh one, guarded by `LATE_GUARD`, and
+//! A call that needs a hub after that (in a later TLS destructor) gets a fresh one, guarded by `GUARD` or `LATE_GUARD`, and
 //! whatever comes after that one leaks its hub.
 
 use std::cell::Cell;
 use std::ptr;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::hub::{Hub, Kind};
+use crate::hub::{Hub, Kind, Moment};
 use crate::mode;
 use crate::spawn::unstarted::Task;
-use std::sync::Arc;
+use crate::sys;
 
 thread_local! {
     static CURRENT: Cell<*const Hub> = const { Cell::new(ptr::null()) };
@@ -29,12 +31,27 @@ struct Guard;
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(hub) = existing() {
-            let reusable = hub.close();
-            CURRENT.set(ptr::null());
-            if reusable {
-                CLOSED.lock().push(Pooled(hub));
-            }
+        close(Moment::Late);
+    }
+}
+
+/// Closes the OS thread's hub before any thread-local is destroyed that a suspended frame may borrow, where the platform
+/// can tell that moment.
+pub(crate) struct AtEnd;
+
+impl sys::AtEnd for AtEnd {
+    fn run() {
+        close(Moment::First);
+    }
+}
+
+fn close(moment: Moment) {
+    if let Some(hub) = existing() {
+        let reusable = hub.close(moment);
+        CURRENT.set(ptr::null());
+        sys::watch_registrations(None);
+        if reusable {
+            CLOSED.lock().push(Pooled(hub));
         }
     }
 }
@@ -77,6 +94,7 @@ pub(crate) fn make(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
     }
     let hub = reusable().unwrap_or_else(|| Box::leak(Box::new(Hub::new())));
     CURRENT.set(hub);
+    sys::watch_registrations(Some(hub.unannounced()));
     // Touching a guard registers its destructor; in a late TLS destructor the first is gone already.
     if GUARD.try_with(|_| ()).is_err() {
         let _ = LATE_GUARD.try_with(|_| ());

@@ -49,6 +49,10 @@ fn memory_stays_flat() {
         static LIST: RefCell<Vec<u8>> = RefCell::new(vec![0; 1000]);
         static HELD: RefCell<Option<Greenlet>> = const { RefCell::new(None) };
     }
+    // greenlet's `test_leaks`: unfinished greenlets at the end of a thread.
+    check("OS threads that end with a suspended greenlet", 1_000, || {
+        std::thread::spawn(|| std::mem::forget(suspended())).join().expect("no panic");
+    });
     check("green threads that end with a suspended greenlet and locals", 5_000, || {
         let body = || {
             LIST.with_borrow_mut(|list| list.push(1));

@@ -5,6 +5,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use super::raw::RawCoroutine;
 use super::thread::{ThreadGreenlets, peek};
 use super::{Greenlet, transfer};
 use crate::current;
@@ -86,12 +87,13 @@ pub(crate) fn complain(text: &str) {
 /// Where that is impossible the locals are leaked, so that what was borrowed stays. Called on the green thread's own
 /// stack after its closure has returned, and again if foreign code has run since.
 ///
-/// Those of an OS thread that ends are not unwound. That end is told by a destructor of a std thread-local, and by then
-/// others have run: their values may be what the suspended frames borrow.
+/// Those of an OS thread that ends are not unwound if its thread-locals are being destroyed already, because the suspended
+/// frames may borrow one; nor if it ends in the middle of one of them, by `exit`.
 pub(crate) fn on_thread_exit(record: &Record) {
     let Some(thread) = peek(record) else { return };
     discard(thread.main().take_bindings());
-    let ended = if current::hub().is_ending() { thread.is_empty() } else { end_all(&thread) };
+    let in_place = !current::hub().is_late() && thread.is_running(thread.main()) && RawCoroutine::current().is_none();
+    let ended = if in_place { end_all(&thread) } else { thread.is_empty() };
     if !ended {
         record.locals.leak();
     }

@@ -16,6 +16,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use super::end::can_unwind;
 use crate::primitive::{AtomicBool, Mutex, Ordering};
 
 /// A handle to a greenlet that may go to other OS threads; made by [`Greenlet::remote`](super::Greenlet::remote).
@@ -50,9 +51,9 @@ impl Remote {
     /// That happens when the green thread next switches between greenlets, or ends. If the greenlet runs then, it has
     /// its turn first; if it has ended, nothing happens. One that has not started never runs.
     ///
-    /// Returns false, and does nothing, if the green thread has ended.
+    /// Returns false, and does nothing, if the green thread has ended, and under `panic = "abort"`.
     pub fn kill(&self) -> bool {
-        self.requests.put(self.id)
+        can_unwind() && self.requests.put(self.id)
     }
 
     /// Returns the number of the greenlet.

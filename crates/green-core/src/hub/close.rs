@@ -13,9 +13,18 @@ use crate::spawn::unstarted::Unstarted;
 use crate::wait_queue::Node;
 use crate::{greenlet, local};
 
+/// When a hub is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Before any thread-local of the OS thread is destroyed that a suspended frame may borrow.
+    First,
+    /// Among the destructors of thread-locals: others may have run.
+    Late,
+}
+
 impl Hub {
     /// Closes the hub: the OS thread ends. Returns whether another OS thread may have the hub.
-    pub(crate) fn close(&self) -> bool {
+    pub(crate) fn close(&self, moment: Moment) -> bool {
         /// How many rounds of closures whose destructors leave more to drop are dropped; the rest is leaked.
         const ROUNDS: usize = 8;
         if self.is_worker() || self.shared.is_forked() {
@@ -28,7 +37,7 @@ impl Hub {
             return false;
         }
         root.exiting.set(true);
-        self.ending.set(true);
+        self.late.set(moment == Moment::Late);
         greenlet::on_thread_exit(root);
         local::destroy(&root.locals);
         self.destroy_loop_locals(root);
@@ -61,7 +70,7 @@ impl Hub {
         self.stacks.clear();
         self.current.set(self.loop_record);
         self.closing.set(false);
-        self.ending.set(false);
+        self.late.set(false);
         self.run_queue.is_empty()
     }
 

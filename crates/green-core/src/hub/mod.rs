@@ -58,6 +58,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub(crate) use close::Moment;
+
 use crate::context::Slot;
 use crate::identity::Identity;
 use crate::panic_count;
@@ -137,8 +139,10 @@ pub(crate) struct Hub {
     posts: Posts,
     /// Unstarted green threads that no stack could be had for, with the reason.
     unstartable: RefCell<Vec<(Arc<dyn Task>, io::Error)>>,
-    /// True while the hub is closed by a destructor of a std thread-local: others may have run before it.
-    ending: Cell<bool>,
+    /// True if the OS thread may have come to use thread-locals since its end was announced to us; see `sys`.
+    unannounced: Cell<bool>,
+    /// True while the hub is closed so late that nothing suspended may run again; see [`Moment::Late`].
+    late: Cell<bool>,
     /// True from the moment when the OS thread's end makes it useless to start anything here.
     closing: Cell<bool>,
     /// True while this worker is the one that searches; see `workers.rs`.
@@ -191,7 +195,8 @@ impl Hub {
             delayed: Cell::new(0),
             posts: Posts::default(),
             unstartable: RefCell::new(Vec::new()),
-            ending: Cell::new(false),
+            unannounced: Cell::new(true),
+            late: Cell::new(false),
             closing: Cell::new(false),
             searcher: Cell::new(false),
             last_size: Cell::new(None),
@@ -235,13 +240,18 @@ impl Hub {
         }
     }
 
+    /// Returns what is to be raised when the OS thread uses another thread-local that will be destroyed.
+    pub(crate) fn unannounced(&self) -> &Cell<bool> {
+        &self.unannounced
+    }
+
     pub(crate) fn shared(&self) -> &'static Shared {
         self.shared
     }
 
-    /// Returns true while the end of the OS thread closes the hub.
-    pub(crate) fn is_ending(&self) -> bool {
-        self.ending.get()
+    /// Returns true while the hub is closed so late that what suspended frames borrow may be gone.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.get()
     }
 
     pub(crate) fn is_worker(&self) -> bool {

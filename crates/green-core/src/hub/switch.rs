@@ -8,7 +8,7 @@ use super::Hub;
 use crate::context::{self, Entry, Slot};
 use crate::record::{Record, State};
 use crate::stack::{Stack, StackSize};
-use crate::{current, panic_count};
+use crate::{current, panic_count, sys};
 
 /// The usable stack of a loop that does not run on the OS thread's own.
 const LOOP_STACK: usize = 256 * 1024;
@@ -72,11 +72,45 @@ impl Hub {
     /// As for [`context::switch`].
     #[inline(always)]
     pub(crate) unsafe fn switch_stacks(&self, from: &Slot, to: &Slot) {
+        if std::thread::panicking() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.switch_stacks_unwinding(from, to) };
+        }
+        self.announce_end();
+        // SAFETY: the caller's promise.
+        unsafe { context::switch(from, to) };
+        self.arrive();
+    }
+
+    /// Switches from a stack that unwinds, which takes its panic count along.
+    ///
+    /// # Safety
+    ///
+    /// As for [`context::switch`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn switch_stacks_unwinding(&self, from: &Slot, to: &Slot) {
         let tokens = panic_count::suspend();
+        self.announce_end();
         // SAFETY: the caller's promise.
         unsafe { context::switch(from, to) };
         self.arrive();
         panic_count::restore(tokens);
+    }
+
+    /// Sees to it, before a stack is left, that the hub is closed before anything is destroyed that its frames may borrow.
+    #[inline(always)]
+    fn announce_end(&self) {
+        if self.unannounced.get() {
+            self.announce_end_again();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn announce_end_again(&self) {
+        sys::announce_end::<current::AtEnd>();
+        self.unannounced.set(false);
     }
 
     /// The first thing to do on a stack that runs again or for the first time: gives back the stack of whoever
@@ -101,6 +135,7 @@ impl Hub {
         if std::ptr::eq(from, &raw const next.slot) {
             return;
         }
+        self.announce_end();
         // SAFETY: both slots are of green threads, or the loop, of this hub (I2); no borrow is held by the callers.
         unsafe { context::switch(from, &next.slot) };
         self.arrive();

@@ -18,6 +18,8 @@
 //!   [`send_timeout`] read and set what the user asked of the descriptor.
 //! - **Files**: [`open_cached`], [`read_cached`] and [`append_cached`] are served by the kernel's caches or not at all;
 //!   [`inspect`] asks nobody, and [`filesystem`] says whom the others may ask.
+//! - **The end of an OS thread**: [`announce_end`] has it announced before the thread-locals are destroyed that were used
+//!   until then, and [`watch_registrations`] tells when to ask again; a platform that cannot does nothing.
 //! - **Process**: [`other_threads`] names the OS threads that run beside this one, [`is_main_thread`] tells the first.
 //! - **Fork**: [`fork_generation`] changes in the child of a `fork`.
 //!
@@ -59,6 +61,7 @@ pub(crate) use unix::{
     region::{GuardedRegion, Stacks},
     set_timer_slack,
     socket::{MAX_BUFFERS, MsgFlags, peek, receive_timeout, recv, recv_vectored, send, send_timeout, send_vectored},
+    thread_exit::{AtEnd, announce_end, watch_registrations},
     timer_fd::TimerFd,
 };
 

@@ -26,6 +26,7 @@ pub(super) mod process;
 pub(super) mod raw_thread;
 pub(super) mod region;
 pub(super) mod socket;
+pub(super) mod thread_exit;
 pub(super) mod timer_fd;
 
 /// Returns the size of a page in bytes.
