@@ -190,6 +190,17 @@ fn echo() -> Vec<Row> {
             "µs, p99",
             p99,
         ),
+        // With 2 MiB each stack has a page of page tables to itself, and all of them miss.
+        row("  1,000, stacks of 64 KiB", 1000)
+            .on(&[Epoll, Green, TokioCt])
+            .besides(Green, "stack=65536")
+            .figure("server_cpu_us", cpu, [Times(1.08, Epoll)])
+            .figure("latency_p99_us", "µs, p99", p99),
+        row("  10,000, stacks of 64 KiB", 10_000)
+            .on(&[Epoll, Green, TokioCt])
+            .besides(Green, "stack=65536")
+            .figure("server_cpu_us", cpu, [Times(1.35, Epoll)])
+            .figure("latency_p99_us", "µs, p99", p99),
         Row::pair(
             "echo",
             "echo, 1,000 connections, nobody pinned",
