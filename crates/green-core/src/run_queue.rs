@@ -157,6 +157,19 @@ impl RunQueue {
         self.budget.set(FIRST);
     }
 
+    /// Gives back the memory of an empty queue that was a long one; returns true if it was.
+    pub(crate) fn trim(&self) -> bool {
+        /// Entries that are kept room for.
+        const KEPT: usize = 4096;
+        let mut queue = self.queue.borrow_mut();
+        let is_waste = queue.is_empty() && queue.capacity() > KEPT;
+        if is_waste {
+            *queue = VecDeque::new();
+            self.local.borrow_mut().shrink_to(KEPT);
+        }
+        is_waste
+    }
+
     /// Empties the queue, for a hub that closes; returns the unstarted that were in it.
     pub(crate) fn clear(&self) -> VecDeque<Unstarted> {
         self.queue.take();

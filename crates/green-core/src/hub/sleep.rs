@@ -27,6 +27,10 @@ impl Hub {
             self.mark_time();
             return;
         }
+        if self.run_queue.trim() {
+            // What was unstarted had entries there.
+            self.shared.unstarted().lock().shrink_to_fit();
+        }
         let begin = self.now.get();
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
         self.shared.set_searchable(Searchable::Yes);
