@@ -175,12 +175,21 @@ pub fn deliver() {
     }
 }
 
+/// Does what [`deliver`] does, for a kill point that found nothing to wait for.
+#[inline]
+pub(crate) fn deliver_pending() {
+    if is_pending() {
+        deliver();
+    }
+}
+
 /// Returns true for the payload of a kill or an alarm, which is still pending when its unwinding was cut short.
 pub(crate) fn stays_pending(payload: &(dyn Any + Send)) -> bool {
     payload.is::<Killed>() || payload.is::<Fired>()
 }
 
 /// Returns true if a kill or a fired alarm is pending for the running green thread, deliverable or not.
+#[inline]
 pub fn is_pending() -> bool {
     current::hub().current().interrupts.is_pending()
 }

@@ -87,7 +87,7 @@ impl<T: AsFd> Pollable<T> {
         io
     }
 
-    /// Runs a read-like call, which must not block, until it does not want to.
+    /// Runs a read-like call, which must not block, until it does not want to. A kill point.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl<T: AsFd> Pollable<T> {
         self.retry(Direction::Read, reason, op)
     }
 
-    /// Runs a write-like call, which must not block, until it does not want to.
+    /// Runs a write-like call, which must not block, until it does not want to. A kill point.
     ///
     /// # Errors
     ///
@@ -117,6 +117,9 @@ impl<T: AsFd> Pollable<T> {
         limit: impl Fn(io::Error) -> io::Result<Option<Instant>>,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
+        // Before the call and not after it: what was received must not be lost. A loop that never has to wait could not be
+        // killed otherwise.
+        kill::deliver_pending();
         let mut deadline = None;
         loop {
             match op(&self.io) {

@@ -283,6 +283,24 @@ fn a_waiting_sender_costs_its_hub_no_time() {
     drop(receiver);
 }
 
+#[test]
+fn a_loop_that_never_has_to_wait_can_be_killed() {
+    let (mut near, mut far) = UnixStream::pair().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    let busy = thread::spawn(move || {
+        loop {
+            near.write_all(&[1]).unwrap();
+            far.read_exact(&mut [0]).unwrap();
+            let _ = tell.send(());
+        }
+    });
+    while told.try_recv().is_err() {
+        give_way();
+    }
+    busy.kill().unwrap();
+    assert!(busy.join().unwrap_err().is::<thread::Killed>());
+}
+
 /// Returns how long this OS thread has run on a processor.
 fn cpu_time() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
