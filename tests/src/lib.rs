@@ -1,13 +1,13 @@
 //! Whole-system tests of `green`: what every suite shares, and the examples of the book.
 //!
 //! The suites are the folders beside `src` (`parity`, `isolated`, `stress`, `compat`), each a test target of
-//! this package. The library has two duties: to say in which [`Mode`]s a test holds, and to hand every
-//! chapter of the book to rustdoc, so that `cargo test --doc` compiles and runs the code in it.
+//! this package. The library has three duties: to say in which [`Mode`]s a test holds, to run a test in a process of its
+//! own ([`alone`]), and to hand every chapter of the book to rustdoc, so that `cargo test --doc` compiles and runs the code in it.
 
-use std::fmt;
 use std::io::{self, Write as _};
 use std::panic::Location;
-use std::thread;
+use std::process::Command;
+use std::{env, fmt, thread};
 
 /// One of the three ways to run a program that uses `green`, chosen by its environment.
 ///
@@ -30,11 +30,11 @@ impl Mode {
     /// ```
     /// use green_tests::Mode;
     ///
-    /// assert_eq!(Mode::current() == Mode::Off, std::env::var_os("GREEN").is_some_and(|v| v == "off"));
+    /// assert_eq!(Mode::current() == Mode::Off, env::var_os("GREEN").is_some_and(|v| v == "off"));
     /// ```
     #[must_use]
     pub fn current() -> Self {
-        let is = |name, value| std::env::var_os(name).is_some_and(|found| found == value);
+        let is = |name, value| env::var_os(name).is_some_and(|found| found == value);
         if is("GREEN", "off") {
             Self::Off
         } else if is("GREEN_HUBS", "0") {
@@ -92,6 +92,44 @@ pub fn holds_in(modes: &[Mode]) -> bool {
     // A closed stderr loses the count, not the test.
     let _ = io::stderr().write_all(line.as_bytes());
     false
+}
+
+/// Runs `test` in a process of its own: this test binary again, with only that test and, if `files` says so, at most so
+/// many open files.
+///
+/// `name` is the test's own, with its modules. In the child this calls `test` and returns.
+///
+/// # Panics
+///
+/// Panics if the test fails over there, or if there is no test of that name.
+pub fn alone(name: &str, files: impl Into<Option<u32>>, test: fn()) {
+    alone_with(name, files, &[], test);
+}
+
+/// Runs `test` as [`alone`] does, with environment variables of its own.
+///
+/// # Panics
+///
+/// Panics as [`alone`] does.
+pub fn alone_with(name: &str, files: impl Into<Option<u32>>, variables: &[(&str, &str)], test: fn()) {
+    const CHILD: &str = "GREEN_TEST_ALONE";
+    if env::var_os(CHILD).is_some_and(|value| value == name) {
+        return test();
+    }
+    let limit = files.into().map_or_else(String::new, |files| format!("ulimit -n {files} && "));
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(format!(r#"{limit}exec "$0" "$1" --exact --nocapture --test-threads=1"#))
+        .arg(env::current_exe().expect("a running program has a path"))
+        .arg(name)
+        .env(CHILD, name)
+        .envs(variables.iter().copied())
+        .output()
+        .expect("there is a shell");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    assert!(out.contains("1 passed"), "the child ran another test than {name}:\n{out}");
 }
 
 /// The book, chapter by chapter: rustdoc compiles and runs what is in its code blocks.

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::panic::resume_unwind;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -67,24 +66,7 @@ impl Sign {
     }
 }
 
-/// Runs `test` in a process of its own: this test binary again, with only that test, at most `files` open files, and at
-/// most four threads for files.
+/// Runs `test` in a process of its own, with at most `files` open files and at most four threads for files.
 pub(crate) fn alone(name: &str, files: u32, test: fn()) {
-    const CHILD: &str = "GREEN_FS_TEST_ALONE";
-    if env::var_os(CHILD).is_some_and(|value| value == name) {
-        return test();
-    }
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg(format!(r#"ulimit -n {files} && exec "$0" "$1" --exact --nocapture --test-threads=1"#))
-        .arg(env::current_exe().unwrap())
-        .arg(name)
-        .env(CHILD, name)
-        .env("GREEN_BLOCKING_THREADS", "4")
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("1 passed"), "the child ran another test than {name}:\n{out}");
+    green_tests::alone_with(name, files, &[("GREEN_BLOCKING_THREADS", "4")], test);
 }

@@ -5,7 +5,6 @@ use std::os::fd::RawFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::{env, fs, io};
@@ -13,6 +12,8 @@ use std::{env, fs, io};
 use green_net::{TcpListener, TcpStream};
 use green_thread as thread;
 use socket2::SockRef;
+
+pub(crate) use green_tests::alone;
 
 /// Returns a listener on a port of its own.
 pub(crate) fn listener() -> TcpListener {
@@ -98,27 +99,6 @@ impl Sign {
             std::thread::yield_now();
         }
     }
-}
-
-/// Runs `test` in a process of its own: this test binary again, with only that test and at most `files` open files.
-pub(crate) fn alone(name: &str, files: Option<u32>, test: fn()) {
-    const CHILD: &str = "GREEN_NET_TEST_ALONE";
-    if env::var_os(CHILD).is_some_and(|value| value == name) {
-        return test();
-    }
-    let limit = files.map_or_else(String::new, |files| format!("ulimit -n {files} && "));
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg(format!(r#"{limit}exec "$0" "$1" --exact --nocapture --test-threads=1"#))
-        .arg(env::current_exe().unwrap())
-        .arg(name)
-        .env(CHILD, name)
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("1 passed"), "the child ran another test than {name}:\n{out}");
 }
 
 /// Says that a test, or a part of it, cannot be made here. Not through `println!`, which the test harness swallows.

@@ -1,16 +1,16 @@
 //! What several of the tests need.
 
-use std::env;
 use std::fs;
 use std::io;
 use std::os::fd::RawFd;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use green_process::signal::Signal;
 use green_thread as thread;
+
+pub(crate) use green_tests::alone;
 
 /// Sends a signal to a process.
 pub(crate) fn send(signal: Signal, pid: u32) {
@@ -81,25 +81,4 @@ pub(crate) fn flags(process: &str, fd: RawFd) -> u32 {
 pub(crate) fn parse_flags(info: &str) -> u32 {
     let line = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
     u32::from_str_radix(line.trim(), 8).unwrap()
-}
-
-/// Runs `test` in a process of its own: this test binary again, with only that test and at most `files` open files.
-pub(crate) fn alone(name: &str, files: Option<u32>, test: fn()) {
-    const CHILD: &str = "GREEN_PROCESS_TEST_ALONE";
-    if env::var_os(CHILD).is_some_and(|value| value == name) {
-        return test();
-    }
-    let limit = files.map_or_else(String::new, |files| format!("ulimit -n {files} && "));
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg(format!(r#"{limit}exec "$0" "$1" --exact --nocapture --test-threads=1"#))
-        .arg(env::current_exe().unwrap())
-        .arg(name)
-        .env(CHILD, name)
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("1 passed"), "the process ran another test than {name}:\n{out}");
 }

@@ -1,15 +1,15 @@
 //! What several of the tests need.
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use green_sync::mpsc::{Receiver, channel};
 use green_task::MultiListener;
 use green_task::channel::{Address, Socket};
+
+pub(crate) use green_tests::alone;
 
 /// Longer than any test takes that is not stuck.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -80,24 +80,4 @@ pub(crate) fn has_ipv6(test: &str) -> bool {
         io::stderr().write_all(line.as_bytes()).unwrap();
     }
     has
-}
-
-/// Runs `test` in a process of its own: this test binary again, with only that test and at most `files` open files.
-pub(crate) fn alone(name: &str, files: u32, test: fn()) {
-    const CHILD: &str = "GREEN_TASK_TEST_ALONE";
-    if env::var_os(CHILD).is_some_and(|value| value == name) {
-        return test();
-    }
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg(format!(r#"ulimit -n {files} && exec "$0" "$1" --exact --nocapture --test-threads=1"#))
-        .arg(env::current_exe().unwrap())
-        .arg(name)
-        .env(CHILD, name)
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
-    assert!(out.contains("1 passed"), "the child ran another test than {name}:\n{out}");
 }
