@@ -189,6 +189,25 @@ fn calls_that_have_not_begun_are_dropped_by_the_ending_os_thread() {
 }
 
 #[test]
+fn a_panic_in_a_destructor_at_the_end_of_an_os_thread_ends_there() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a destructor's panic, which this test expects to see");
+        }
+    }
+    let (sender, dropped) = mpsc::channel();
+    let os_thread = thread::spawn(move || {
+        let (hub, bomb, tells) = (HubHandle::current(), Bomb, Tells("behind it", sender));
+        assert!(hub.post(|| ()).is_ok(), "it is under way when the OS thread ends");
+        assert!(hub.post(move || drop(bomb)).is_ok());
+        assert!(hub.post(move || drop(tells)).is_ok());
+    });
+    os_thread.join().unwrap();
+    assert_eq!(dropped.recv().unwrap().0, "behind it");
+}
+
+#[test]
 fn an_os_thread_is_alone_again_when_the_last_handle_is_gone() {
     let on = || unblock(|| thread::current().id());
     let here = thread::current().id();

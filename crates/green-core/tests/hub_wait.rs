@@ -369,6 +369,16 @@ fn the_lint_names_both_readers() {
     assert!(reader.join().is_err());
     assert_eq!(wait(here.as_fd(), Interest::Readable, in_a_while()).unwrap_err().kind(), ErrorKind::TimedOut);
 
+    // So is one that ended with its OS thread (I15).
+    let here = Arc::new(std::os::unix::net::UnixStream::pair().unwrap());
+    let theirs = Arc::clone(&here);
+    let ended = std::thread::spawn(move || {
+        drop(go(move || wait(theirs.0.as_fd(), Interest::Readable, None).map(drop)));
+        yield_now();
+    });
+    ended.join().unwrap();
+    assert_eq!(wait(here.0.as_fd(), Interest::Readable, in_a_while()).unwrap_err().kind(), ErrorKind::TimedOut);
+
     prevent_multiple_readers(false);
     let (first, second) = two_readers();
     assert_eq!((first.unwrap(), second.unwrap()), (b'a', b'b'));

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use green_core::coroutine::generator;
 use green_core::greenlet::{self, Greenlet};
@@ -168,4 +168,27 @@ fn plain_os_threads_inherit_as_well() {
     let child = std::thread::spawn(Inherit::Copy.wrap(|| VALUE.get()));
     assert_eq!(child.join().unwrap().as_deref(), Some("kept"));
     assert_eq!(std::thread::spawn(|| VALUE.get()).join().unwrap(), None);
+}
+
+/// What a destructor binds anew when its green thread ends is dropped there too, and its panic is reported.
+#[test]
+fn what_destructors_bind_at_the_end_is_dropped_as_well() {
+    static AGAIN: Inherited<Arc<Again>> = Inherited::new();
+    static DROPS: AtomicUsize = AtomicUsize::new(0);
+    struct Again(usize);
+    impl Drop for Again {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+            assert!(self.0 > 0, "a destructor's panic, which this test expects to see");
+            assert!(AGAIN.set(Arc::new(Again(self.0 - 1))).is_none());
+        }
+    }
+    let begin = || drop(AGAIN.set(Arc::new(Again(5))));
+    spawn(Default::default(), begin).unwrap().join().unwrap();
+    let local = spawn_local(Default::default(), begin).unwrap();
+    local.join().unwrap();
+    std::thread::spawn(begin).join().unwrap();
+    while DROPS.load(Ordering::Relaxed) < 18 {
+        yield_now();
+    }
 }

@@ -520,6 +520,27 @@ fn a_waiter_that_ends_with_its_os_thread_is_passed_over() {
     assert_eq!(*MUTEX.lock().unwrap(), 4);
 }
 
+/// I15: neither does one that was notified when its OS thread ended, though the lock was free and kept for it.
+#[test]
+fn a_lock_that_was_kept_for_a_waiter_that_ends_with_its_os_thread_is_free() {
+    let mutex = Arc::new(Mutex::new(0));
+    let theirs = Arc::clone(&mutex);
+    let os_thread = std::thread::spawn(move || {
+        let own = Arc::clone(&theirs);
+        let held = theirs.lock().unwrap();
+        let _waiter = thread::spawn_local(move || *own.lock().unwrap() += 1);
+        thread::yield_now();
+        drop(held);
+        // It was notified, and is too late: from now on it demands to be served.
+        let held = theirs.lock().unwrap();
+        thread::yield_now();
+        drop(held);
+    });
+    os_thread.join().unwrap();
+    assert_eq!(*mutex.try_lock().unwrap(), 0);
+    assert_eq!(*mutex.lock().unwrap(), 0);
+}
+
 /// The lock is given to nobody, so a waiter of another hub can take what one here was woken for.
 #[test]
 fn a_woken_waiter_that_does_not_run_holds_nobody_up() {

@@ -428,3 +428,71 @@ fn a_writer_that_is_killed_in_line_leaves_the_others_their_turns() {
     assert!(killed.join().is_err());
     assert_eq!(*lock.read().unwrap(), 2);
 }
+
+/// Ends an OS thread while a local green thread of it has been notified by `lock`, once it was too late before if
+/// `beaten`, and never runs again (I15). `meanwhile` is called when it waits.
+fn leak_who_was_notified(lock: &Arc<RwLock<i32>>, access: Access, beaten: bool, meanwhile: impl FnOnce()) {
+    let (queued, is_queued) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel();
+    let theirs = Arc::clone(lock);
+    let os_thread = std::thread::spawn(move || {
+        let own = Arc::clone(&theirs);
+        let held = theirs.write().unwrap();
+        let _waiter = thread::spawn_local(move || match access {
+            Access::Read => drop(own.read().unwrap()),
+            Access::Write => *own.write().unwrap() += 1,
+        });
+        thread::yield_now();
+        queued.send(()).unwrap();
+        may_go.recv().unwrap();
+        drop(held);
+        if beaten {
+            let held = theirs.write().unwrap();
+            thread::yield_now();
+            drop(held);
+        }
+    });
+    is_queued.recv().unwrap();
+    meanwhile();
+    go.send(()).unwrap();
+    os_thread.join().unwrap();
+}
+
+#[derive(Clone, Copy)]
+enum Access {
+    Read,
+    Write,
+}
+
+/// I15.
+#[test]
+fn a_notified_writer_that_ends_with_its_os_thread_keeps_nobody_out() {
+    for beaten in [false, true] {
+        let lock = Arc::new(RwLock::new(0));
+        leak_who_was_notified(&lock, Access::Write, beaten, || {});
+        assert_eq!(*lock.try_read().unwrap(), 0);
+        assert_eq!(*lock.try_write().unwrap(), 0);
+    }
+}
+
+/// I15.
+#[test]
+fn a_notified_reader_that_ends_with_its_os_thread_keeps_nobody_out() {
+    for beaten in [false, true] {
+        let lock = Arc::new(RwLock::new(0));
+        leak_who_was_notified(&lock, Access::Read, beaten, || {});
+        assert_eq!(*lock.try_write().unwrap(), 0);
+        assert_eq!(*lock.try_read().unwrap(), 0);
+    }
+}
+
+/// I15.
+#[test]
+fn a_notified_reader_that_ends_with_its_os_thread_lets_the_next_writer_in() {
+    let lock = Arc::new(RwLock::new(0));
+    let own = Arc::clone(&lock);
+    let writer = thread::spawn_local(move || *own.write().unwrap() += 1);
+    leak_who_was_notified(&lock, Access::Read, false, thread::yield_now);
+    assert!(writer.join_timeout(Duration::from_secs(10)).is_ok(), "the writer was never notified");
+    assert_eq!(*lock.read().unwrap(), 1);
+}

@@ -90,7 +90,8 @@ impl<J, W> Crew<J, W> {
         } else if let Some((number, worker)) = self.idle.pop() {
             self.called = Some(number);
             Call::Wake(worker)
-        } else if self.workers < max {
+        } else if self.workers < max.max(1) {
+            // One at least: with a limit of 0 somebody still has to do what was submitted.
             self.workers += 1;
             self.started += 1;
             self.called = Some(self.started);
@@ -322,6 +323,19 @@ mod tests {
         assert_eq!(crew.submit(11, MAX), Call::Start(2));
         assert_eq!(awake(&mut crew, 2), Next::Run(11, Call::Wait));
         assert_eq!(awake(&mut crew, 2), Next::Sleep, "nothing is left of the first dismissal");
+    }
+
+    #[test]
+    fn with_a_limit_of_0_somebody_does_what_was_submitted() {
+        let mut crew = Crew::new();
+        let next = |crew: &mut Crew<u32, char>, number| crew.next(number, 0, true, || 'x');
+        assert_eq!(crew.submit(10, 0), Call::Start(1));
+        crew.dismiss();
+        assert_eq!(crew.submit(11, 0), Call::Wait);
+        assert_eq!(next(&mut crew, 1), Next::Run(10, Call::Wait));
+        assert_eq!(next(&mut crew, 1), Next::Leave(Call::Start(2)));
+        assert_eq!(next(&mut crew, 2), Next::Run(11, Call::Wait));
+        assert_eq!(next(&mut crew, 2), Next::Sleep);
     }
 
     #[test]

@@ -91,14 +91,24 @@ pub(crate) fn complain(text: &str) {
 /// frames may borrow one; nor if it ends in the middle of one of them, by `exit`.
 pub(crate) fn on_thread_exit(record: &Record) {
     let Some(thread) = peek(record) else { return };
-    discard(thread.main().take_bindings());
+    discard_bindings(&thread);
     let in_place = !current::hub().is_late() && thread.is_running(thread.main()) && RawCoroutine::current().is_none();
     let ended = if in_place { end_all(&thread) } else { thread.is_empty() };
     if !ended {
         record.locals.leak();
     }
+    discard_bindings(&thread);
     thread.close();
     record.greenlets.set(None);
+}
+
+/// Drops what is inherited, also what the destructors of that bind anew, here where a panic of theirs is reported.
+fn discard_bindings(thread: &ThreadGreenlets) {
+    for _ in 0..PATIENCE {
+        let Some(own) = thread.main().take_bindings() else { return };
+        discard(own);
+    }
+    mem::forget(thread.main().take_bindings());
 }
 
 /// Returns false if something remains suspended.

@@ -8,7 +8,8 @@
 //!
 //! On the hub's loop, as the green thread called `green hub`. A root that is alone on its hub has no loop running: there
 //! they run on the root's stack while it waits. They do not run inside `no_switch`, whose promise is that nothing of this
-//! hub runs but its own closure, nor inside one another: what comes due meanwhile is kept for the next turn.
+//! hub runs but its own closure, nor inside one another, nor while the loop itself waits for something, whose wait they
+//! would get mixed up with: what comes due meanwhile is kept for the next turn.
 //!
 //! # A call that would wait
 //!
@@ -173,6 +174,8 @@ pub(super) struct Calls {
     some: Cell<bool>,
     last_id: Cell<u64>,
     running: Cell<bool>,
+    /// True while the loop waits in place, for a destructor.
+    loop_waits: Cell<bool>,
     /// What the one that is being made tried to wait for.
     refused: Cell<Option<WaitReason>>,
 }
@@ -184,6 +187,7 @@ impl Calls {
             some: Cell::new(false),
             last_id: Cell::new(0),
             running: Cell::new(false),
+            loop_waits: Cell::new(false),
             refused: Cell::new(None),
         }
     }
@@ -207,6 +211,11 @@ impl Calls {
     /// Returns true while one is being made.
     pub(super) fn is_running(&self) -> bool {
         self.running.get()
+    }
+
+    /// Says whether the loop waits in place.
+    pub(super) fn set_loop_waits(&self, waits: bool) {
+        self.loop_waits.set(waits);
     }
 
     /// Takes all that are due: for a hub that closes.
@@ -235,7 +244,7 @@ impl Hub {
         let waiting = self.current();
         // The loop is in a `no_switch` of its own, which only says that it waits in place.
         let allowed = std::ptr::eq(waiting, self.loop_record) || waiting.no_switch.get() == 0;
-        if !allowed || self.calls.is_running() {
+        if !allowed || self.calls.is_running() || self.calls.loop_waits.get() {
             return;
         }
         // A root that waits in place may be unwinding, which is none of the calls' business (I13).

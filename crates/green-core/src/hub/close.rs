@@ -52,7 +52,9 @@ impl Hub {
         // Dropping closures may have sent more; the messages that stay are for generations that have ended, and for timers
         // whose keys are never used again.
         let mut rounds = 0;
-        while !(self.run_queue.is_empty() && self.shared.inbox().is_empty()) && rounds < ROUNDS {
+        let is_clean =
+            || self.run_queue.is_empty() && self.shared.inbox().is_empty() && self.unstartable.borrow().is_empty();
+        while !is_clean() && rounds < ROUNDS {
             self.drain_inbox();
             self.drop_unstarted();
             rounds += 1;
@@ -71,7 +73,7 @@ impl Hub {
         self.current.set(self.loop_record);
         self.closing.set(false);
         self.late.set(false);
-        self.run_queue.is_empty()
+        self.run_queue.is_empty() && self.unstartable.borrow().is_empty()
     }
 
     /// Destroys what calls of the hub's have put into their green-thread locals.

@@ -32,8 +32,8 @@ use parking_lot::Mutex;
 
 use super::Hub;
 use super::shared::{Message, Shared};
-use crate::current;
 use crate::spawn;
+use crate::{current, greenlet};
 
 /// A closure on its way to a hub. It keeps the root from waiting in place, so it lives until the post has a green thread.
 struct Post {
@@ -199,9 +199,9 @@ impl Hub {
     /// Drops the posts that have not begun, and lets no more in: the OS thread ends.
     pub(super) fn close_posts(&self) {
         if let Some(own) = self.posts.letter_box.take() {
-            // Taken out first: the lock is not held while destructors run.
+            // Taken out first: the lock is not held while destructors run. A panic in one is reported and ends there.
             let posts = own.posts.lock().take();
-            drop(posts);
+            posts.into_iter().flatten().for_each(greenlet::discard);
         }
         self.posts.busy.set(false);
     }

@@ -122,11 +122,15 @@ impl Hub {
             return Some(outcome);
         }
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
-        self.wait_here(record, deadline, bed, |hub, deadline| {
+        let is_loop = std::ptr::eq(record, self.loop_record) && !self.calls.is_running();
+        self.calls.set_loop_waits(is_loop);
+        let outcome = self.wait_here(record, deadline, bed, |hub, deadline| {
             let begin = clock::ticks(clock::now());
             hub.lie_down(bed, deadline);
             hub.learn_from_sleep(begin, clock::ticks(clock::now()));
-        })
+        });
+        self.calls.set_loop_waits(false);
+        outcome
     }
 
     /// Waits for one fd without a switch and without a poll of this hub's: `Unparked` means that the call which

@@ -120,6 +120,11 @@ fn enter_table(fd: RawFd, direction: Direction) -> Result<Entered, SecondWaiter>
             entry.insert(me);
             Ok(Entered(fd, direction))
         }
+        // One that ended with its OS thread, in the middle of its wait (I15), has nobody to take it out.
+        Entry::Occupied(mut entry) if entry.get().is_done() => {
+            entry.insert(me);
+            Ok(Entered(fd, direction))
+        }
         Entry::Occupied(entry) => Err(SecondWaiter {
             direction: match direction {
                 Direction::Read => "read",

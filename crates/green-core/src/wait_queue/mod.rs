@@ -55,6 +55,8 @@ pub(crate) struct Node {
     previous: Cell<*const Node>,
     queue: Cell<*const WaitQueue>,
     unparker: Cell<Option<Unparker>>,
+    /// Where on the waiter's stack a `&dyn Fn()` is that its end calls for, if it does; see [`Node::abandon`].
+    at_end: Cell<*const ()>,
 }
 
 impl Node {
@@ -65,11 +67,12 @@ impl Node {
             previous: Cell::new(ptr::null()),
             queue: Cell::new(ptr::null()),
             unparker: Cell::new(None),
+            at_end: Cell::new(ptr::null()),
         }
     }
 
     /// Takes the node of a green thread that will never run again out of its queue (I15), and passes on a wake-up
-    /// that it had been given and could not use.
+    /// that it had been given and could not use. Then calls what the wait left for this moment.
     #[cfg(not(loom))]
     pub(crate) fn abandon(&self) {
         let queue = self.queue.get();
@@ -79,10 +82,16 @@ impl Node {
         // SAFETY: the frame that called `wait_until` is suspended for ever and borrows the queue, so the queue
         // outlives this call (I8), unless it was a thread-local of this OS thread, whose drop has cleared the pointer.
         let queue = unsafe { &*queue };
-        if queue.leave(self) {
-            return;
+        if !queue.leave(self) {
+            queue.notify_one();
         }
-        queue.notify_one();
+        let at_end = self.at_end.get().cast::<&dyn Fn()>();
+        if !at_end.is_null() {
+            // SAFETY: it lies in the frame of `wait_until_or_end`, which is suspended for ever (I8), and what that closure
+            // borrows is borrowed there for as long as the queue, which is alive as said above.
+            let at_end = unsafe { &*at_end };
+            at_end();
+        }
     }
 }
 
@@ -188,11 +197,37 @@ impl WaitQueue {
     /// else that none was and that this waiter has left the queue. After `Interrupted` the caller cleans up and
     /// calls [`kill::deliver`](crate::kill::deliver).
     pub fn wait_until(&self, deadline: Option<Instant>, reason: WaitReason, blocked: impl FnOnce() -> bool) -> Outcome {
+        self.wait(deadline, reason, blocked, ptr::null())
+    }
+
+    /// Waits as [`wait_until`](Self::wait_until) does, for somebody whose mere waiting others go by: a lock that is kept for who
+    /// was notified, say. If its OS thread ends meanwhile, so that it will never run again, then `at_end` is called
+    /// there, once it has left the queue and passed a notification on. It must not park.
+    pub fn wait_until_or_end(
+        &self,
+        deadline: Option<Instant>,
+        reason: WaitReason,
+        blocked: impl FnOnce() -> bool,
+        at_end: &dyn Fn(),
+    ) -> Outcome {
+        // A thin pointer to it, so that the nodes stay small. It is looked at while this frame is suspended.
+        self.wait(deadline, reason, blocked, (&raw const at_end).cast())
+    }
+
+    #[inline(always)]
+    fn wait(
+        &self,
+        deadline: Option<Instant>,
+        reason: WaitReason,
+        blocked: impl FnOnce() -> bool,
+        at_end: *const (),
+    ) -> Outcome {
         let unparker = Unparker::current();
         let node = unparker.node();
         if !self.enter(node, unparker, blocked) {
             return Outcome::Unparked;
         }
+        node.at_end.set(at_end);
         loop {
             let outcome = park_until(deadline, reason);
             if node.state.load(Ordering::Acquire) == DONE {

@@ -44,6 +44,9 @@
 //! that it leaves behind are hints that the next unlock corrects. A waiter that was notified and lost took the
 //! notification of an unlock; the lock is held again, and that holder's unlock notifies anew.
 //!
+//! A waiter whose OS thread ends (I15) may have been notified, with the lock free and kept for it and nobody in the
+//! queue to pass that on to. So its end clears FAIR, and then notifies once more, for one that joined the queue before.
+//!
 //! An unlock touches the queue after it has freed the lock: the mutex must outlive the *call*, which the borrow in it
 //! says, and not only the critical section.
 //!
@@ -222,10 +225,11 @@ impl RawMutex {
         }
         loop {
             let mut taken = false;
-            let outcome = self.queue.wait_until(deadline, WaitReason::Lock, || {
+            let blocked = || {
                 taken = self.take_or_enlist(&wait);
                 !taken
-            });
+            };
+            let outcome = self.queue.wait_until_or_end(deadline, WaitReason::Lock, blocked, &|| self.abandon());
             if taken {
                 return Ok(());
             }
@@ -259,6 +263,13 @@ impl RawMutex {
             }
         }
         false
+    }
+
+    /// Undoes what a waiter has set that will never run again.
+    #[cold]
+    fn abandon(&self) {
+        self.state.fetch_and(!FAIR, Ordering::Relaxed);
+        self.notify_next();
     }
 
     #[cold]

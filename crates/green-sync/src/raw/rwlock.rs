@@ -36,6 +36,9 @@
 //! if it cannot have the lock. If there is none either, the readers that the bit held back are let in. A
 //! writer whose wait ends by time or a kill does the same, since it may be the one that the bit stands for.
 //!
+//! One that will never run again, because its OS thread has ended (I15), is given up likewise: it may have been the one
+//! that an unlock notified, or the one that a reservation was made by.
+//!
 //! An unlock touches the queues after it has freed the lock, as the mutex's does: the borrow in the call keeps them.
 //!
 //! # Rejected
@@ -305,15 +308,17 @@ impl RawRwLock {
         let queue = if access == Access::Read { &self.readers } else { &self.writers };
         loop {
             let mut taken = false;
-            let outcome = queue.wait_until(deadline, WaitReason::Lock, || {
+            let blocked = || {
                 taken = self.take_or_enlist(access, &wait);
                 !taken
-            });
+            };
+            let at_end = || self.leave(access, true);
+            let outcome = queue.wait_until_or_end(deadline, WaitReason::Lock, blocked, &at_end);
             if taken {
                 return Ok(());
             }
             if outcome != Outcome::Unparked {
-                self.leave(access, &wait);
+                self.leave(access, wait.demands);
                 return Err(outcome);
             }
             wait.notified = true;
@@ -338,15 +343,15 @@ impl RawRwLock {
 
     /// Undoes what a waiter that gives up has set.
     #[cold]
-    fn leave(&self, access: Access, wait: &Wait) {
+    fn leave(&self, access: Access, demands: bool) {
         match access {
             Access::Write => {
-                if wait.demands {
+                if demands {
                     self.state.fetch_and(!WRITERS_FIRST, Ordering::Relaxed);
                 }
                 self.notify_writer();
             }
-            Access::Read if wait.demands => {
+            Access::Read if demands => {
                 let before = self.state.fetch_and(!READERS_FIRST, Ordering::Relaxed);
                 if before < READER && before & WRITER == 0 && before & WRITERS_WAIT != 0 {
                     self.notify_writer();

@@ -50,6 +50,15 @@ fn jobs_beyond_the_limit_wait_in_order_and_all_are_done() {
     assert_eq!(POOL.lock().crew.queued(), 0);
 }
 
+#[test]
+fn a_call_comes_back_although_the_limit_is_0() {
+    static POOL: Pool = Pool::new("green-test", 1);
+    Pool::set_max_threads(&&POOL, 0);
+    assert_eq!(POOL.run(WaitReason::Unblock, || 7), 7);
+    POOL.dismiss();
+    assert_eq!(POOL.run(WaitReason::Unblock, || 8), 8);
+}
+
 /// Says on which thread it is dropped.
 struct Tell(std::sync::mpsc::Sender<Option<String>>);
 
