@@ -261,7 +261,7 @@ impl GreenPool {
     ///
     /// Nothing happens until the first result is asked for. From then on jobs are started whenever [`next`] is called
     /// or waits, as slots are free, up to twice the pool's size ahead of the results that were taken: so the memory is
-    /// bounded, and `items` may be endless. A job that panics or is killed is an `Err` in its place, and the iteration
+    /// bounded, and `items` may be endless; but a pool without a limit has all of them started first. A job that panics or is killed is an `Err` in its place, and the iteration
     /// goes on.
     ///
     /// The iterator may be dropped early: no more jobs are started, those that were go on, and their results are dropped.

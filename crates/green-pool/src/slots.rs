@@ -3,10 +3,14 @@
 //! A job is inside from before it has its slot until after it has given it back. So when nobody is inside, every slot is
 //! free, and a job whose turn to start has come is never taken for none. More may be inside than run, but no decision
 //! hangs on that: what runs is told by `permits`, which can be asked at any moment.
+//!
+//! Who leaves last and who waits for that are told apart from those who come after: the step that makes the number of
+//! those inside zero also counts *how often* it became zero, and a waiter waits for that count to change. A wake-up would not
+//! do. It comes some time after the step, and meets those who have begun to wait for a later job meanwhile.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use green_core::permits::Permits;
@@ -22,11 +26,18 @@ pub(crate) struct Slots {
     /// One for each free slot.
     pub(crate) permits: Permits,
     size: Mutex<usize>,
-    /// Increments are `Relaxed`; decrements release what was done inside, and the load of zero acquires it.
-    inside: AtomicUsize,
-    /// Where others wait for `inside` to become zero.
+    /// How many are inside, in the bits of [`INSIDE`], and above them how often that became zero. Increments are `Relaxed`;
+    /// decrements release what was done inside, and the loads acquire it.
+    stays: AtomicU64,
+    /// Where others wait for those inside to become none.
     emptied: WaitQueue,
 }
+
+/// What is added to `stays` when nobody is inside any more.
+const EMPTIED: u64 = 1 << 40;
+
+/// The bits for those inside: more than there is memory for. The count above them wraps.
+const INSIDE: u64 = EMPTIED - 1;
 
 /// How a job may go on.
 pub(crate) enum Admission {
@@ -44,7 +55,7 @@ impl Slots {
             number: NonZeroU64::new(number).expect("nobody makes that many pools"),
             permits: Permits::new(size),
             size: Mutex::new(size),
-            inside: AtomicUsize::new(0),
+            stays: AtomicU64::new(0),
             emptied: WaitQueue::new(),
         })
     }
@@ -87,16 +98,18 @@ impl Slots {
 
     /// Returns true if nobody is inside.
     pub(crate) fn is_empty(&self) -> bool {
-        self.inside.load(Ordering::Acquire) == 0
+        self.stays.load(Ordering::Acquire) & INSIDE == 0
     }
 
     /// Waits until nobody is inside; returns false if `deadline` passes first. A kill point if it waits.
     pub(crate) fn wait_empty(&self, deadline: Option<Instant>) -> bool {
-        while !self.is_empty() {
-            match self.emptied.wait_until(deadline, WaitReason::Jobs, || !self.is_empty()) {
-                // It was empty at that moment, even if it is not any more.
-                Outcome::Unparked => return true,
-                Outcome::TimedOut => return self.is_empty(),
+        let before = self.stays.load(Ordering::Acquire);
+        // It was empty at some moment, even if it is not any more.
+        let was_empty = || before & INSIDE == 0 || self.stays.load(Ordering::Acquire) / EMPTIED != before / EMPTIED;
+        while !was_empty() {
+            match self.emptied.wait_until(deadline, WaitReason::Jobs, || !was_empty()) {
+                Outcome::Unparked => {}
+                Outcome::TimedOut => return was_empty(),
                 Outcome::Interrupted => kill::deliver(),
             }
         }
@@ -136,14 +149,19 @@ struct Stay(Arc<Slots>);
 
 impl Stay {
     fn new(slots: &Arc<Slots>) -> Stay {
-        slots.inside.fetch_add(1, Ordering::Relaxed);
+        slots.stays.fetch_add(1, Ordering::Relaxed);
         Stay(Arc::clone(slots))
     }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        if self.0.inside.fetch_sub(1, Ordering::Release) == 1 {
+        let leave = |stays: u64| {
+            let left = stays - 1;
+            Some(if left & INSIDE == 0 { left.wrapping_add(EMPTIED) } else { left })
+        };
+        let before = self.0.stays.fetch_update(Ordering::Release, Ordering::Relaxed, leave);
+        if before.is_ok_and(|stays| stays & INSIDE == 1) {
             self.0.emptied.notify_all();
         }
     }

@@ -636,3 +636,29 @@ fn so_many_at_a_time_from_everywhere() {
     assert!(alive.most() <= 6, "{} at a time", alive.most());
     assert_idle(&pool);
 }
+
+/// The last job of one thread may leave just when another thread's begins.
+#[test]
+fn wait_all_waits_for_what_the_caller_has_spawned_before() {
+    // A job is an OS thread there, and takes its time.
+    let rounds = if Mode::current() == Mode::Off { 100 } else { 2000 };
+    let pool = GreenPool::new(8);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let pool = pool.clone();
+            std::thread::spawn(move || {
+                for round in 0..rounds {
+                    let done = Arc::new(AtomicUsize::new(0));
+                    let mark = Arc::clone(&done);
+                    pool.spawn_n(move || {
+                        (0..round % 3).for_each(|_| thread::yield_now());
+                        mark.store(1, Ordering::Release);
+                    });
+                    pool.wait_all().unwrap();
+                    assert_eq!(done.load(Ordering::Acquire), 1, "in round {round}");
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}

@@ -381,3 +381,18 @@ fn a_destructor_that_panics_costs_no_place() {
     let item = pool.get_timeout(Duration::ZERO).unwrap();
     std::mem::forget(Guard::take(item));
 }
+
+/// An item that is on its way back when the maximum falls is not owed for ever.
+#[test]
+fn a_maximum_that_falls_as_an_item_comes_back_is_kept() {
+    let pool = Pool::new(1, || ());
+    for round in 0..500 {
+        let item = get(&pool);
+        let giver = std::thread::spawn(move || drop(item));
+        until(|| pool.free() == 1);
+        pool.resize(0);
+        giver.join().unwrap();
+        assert!(pool.try_get().is_err(), "in round {round}");
+        pool.resize(1);
+    }
+}

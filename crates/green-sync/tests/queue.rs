@@ -788,3 +788,32 @@ proptest! {
         });
     }
 }
+
+/// The last item of one thread may be done just when another thread's is put.
+#[test]
+fn a_join_waits_for_what_the_caller_has_put_before() {
+    let queue = Arc::new(Queue::<Arc<AtomicUsize>>::new(None));
+    let workers = [(); 2].map(|()| {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || {
+            while let Ok(mark) = queue.get() {
+                mark.store(1, Ordering::Release);
+                queue.task_done().unwrap();
+            }
+        })
+    });
+    let putters = [(); 3].map(|()| {
+        let queue = Arc::clone(&queue);
+        std::thread::spawn(move || {
+            for round in 0..5000 {
+                let done = Arc::new(AtomicUsize::new(0));
+                queue.put(Arc::clone(&done)).unwrap();
+                queue.join();
+                assert_eq!(done.load(Ordering::Acquire), 1, "in round {round}");
+            }
+        })
+    });
+    putters.into_iter().for_each(|putter| putter.join().unwrap());
+    queue.close();
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
+}

@@ -127,7 +127,11 @@ impl<T> Future for JoinFuture<T> {
             return Poll::Pending;
         }
         let handle = self.handle.take().expect("it was there just now");
-        Poll::Ready(handle.into_inner().join())
+        // Not `join`, which refuses a green thread its own result: a waker may poll at once, where it is woken.
+        match handle.into_inner().try_join() {
+            Ok(result) => Poll::Ready(result),
+            Err(_) => unreachable!("it has ended"),
+        }
     }
 }
 

@@ -205,15 +205,22 @@ impl Group {
         own.map_or(Ok(()), |own| own.kill())
     }
 
-    /// Asks all to end but the caller, and waits until they have. A kill point.
+    /// Asks all to end but the caller, those that are added meanwhile too, and waits until they have. A kill point.
     ///
     /// # Errors
     ///
     /// If the program is built with `panic = "abort"`.
     pub fn stop(&self) -> Result<(), KillError> {
-        self.kill_others()?;
-        self.join();
-        Ok(())
+        loop {
+            let others = self.others();
+            if others.is_empty() {
+                return Ok(());
+            }
+            others.iter().try_for_each(Remote::kill)?;
+            for other in &others {
+                other.wait_until(None);
+            }
+        }
     }
 
     fn kill_others(&self) -> Result<(), KillError> {

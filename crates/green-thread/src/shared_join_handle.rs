@@ -102,7 +102,9 @@ impl<T> SharedJoinHandle<T> {
         let result = shared.result.get_or_init(|| {
             // Nothing of the user's runs here, and nothing parks: whoever comes at the same time waits for a moment.
             let handle = shared.handle.lock().take().expect("the result is moved out once");
-            handle.join().map_err(|payload| JoinError::new(shared.remote.exit().unwrap_or(Exit::Panicked), payload))
+            // It may be the green thread itself that asks, in a waker that its end has woken.
+            let Ok(result) = handle.try_join() else { unreachable!("it has ended") };
+            result.map_err(|payload| JoinError::new(shared.remote.exit().unwrap_or(Exit::Panicked), payload))
         });
         result.as_ref()
     }

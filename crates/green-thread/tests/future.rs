@@ -458,3 +458,36 @@ fn auto_traits_are_what_async_code_asks_for() {
     movable::<thread::Finished<Vec<u8>>>();
     movable::<thread::Group>();
 }
+
+/// An executor may poll where it is woken: that is in the green thread that has ended.
+#[test]
+fn a_waker_may_poll_at_once() {
+    struct Inline<F>(Mutex<Option<F>>, Flag);
+    impl<F: FnOnce() + Send> Wake for Inline<F> {
+        fn wake(self: Arc<Self>) {
+            let poll = self.0.lock().unwrap().take();
+            poll.into_iter().for_each(|poll| poll());
+            self.1.raise();
+        }
+    }
+    // The future of a handle, and beside it a shared handle of another green thread, which has the same end.
+    let child = thread::spawn(|| {
+        thread::park();
+        8
+    });
+    let (parked, told, result) = (child.thread().clone(), Flag::new(), Arc::new(Mutex::new(None)));
+    let join = Arc::new(Mutex::new(child.into_future()));
+    let poll = {
+        let (join, result) = (Arc::clone(&join), Arc::clone(&result));
+        move || {
+            let polled = Pin::new(&mut *join.lock().unwrap()).poll(&mut Context::from_waker(Waker::noop()));
+            *result.lock().unwrap() = Some(polled);
+        }
+    };
+    let waker = Waker::from(Arc::new(Inline(Mutex::new(Some(poll)), told.clone())));
+    assert!(Pin::new(&mut *join.lock().unwrap()).poll(&mut Context::from_waker(&waker)).is_pending());
+    parked.unpark();
+    until(|| told.is_up());
+    let polled = result.lock().unwrap().take();
+    assert!(matches!(polled, Some(Poll::Ready(Ok(8)))), "{polled:?}");
+}

@@ -537,3 +537,33 @@ fn on_exit_is_not_cut_short() {
     assert!(handle.join().unwrap_err().is::<thread::Killed>());
     assert_eq!(steps.load(Ordering::SeqCst), 2);
 }
+
+/// Who drops the handle of one that has ended drops the result, and a panic there ends the process. A kill is none.
+#[test]
+fn a_kill_waits_for_the_drop_of_a_result_that_parks() {
+    let (begun, go_on, dropped) = (Flag::new(), Flag::new(), Flag::new());
+    let result = {
+        let (begun, go_on, dropped) = (begun.clone(), go_on.clone(), dropped.clone());
+        OnDrop(move || {
+            begun.raise();
+            while !go_on.is_up() {
+                thread::park_timeout(Duration::from_millis(1));
+            }
+            dropped.raise();
+        })
+    };
+    let child = thread::spawn(move || result);
+    until(|| child.is_finished());
+    let dropper = thread::spawn(move || {
+        drop(child);
+        thread::park();
+    });
+    begun.wait();
+    dropper.kill().unwrap();
+    for _ in 0..20 {
+        thread::yield_now();
+    }
+    go_on.raise();
+    assert!(dropper.join().unwrap_err().is::<Killed>());
+    assert!(dropped.is_up());
+}

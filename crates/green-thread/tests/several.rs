@@ -12,7 +12,7 @@ use green_core::kill::Alarm;
 use green_core::unpark::WaitReason;
 use green_core::waitable::wait_any;
 use green_thread::{self as thread, Exit, Group, Killed};
-use modes::{Flag, quiet_panic, until};
+use modes::{Flag, OnDrop, quiet_panic, until};
 
 const SOON: Duration = Duration::from_millis(2);
 const LONG: Duration = Duration::from_secs(60);
@@ -459,4 +459,26 @@ fn kill_on_drop_kills_on_drop_alone() {
     let remote = inner.lock().unwrap().take().unwrap();
     remote.wait();
     assert_eq!(remote.exit(), Some(Exit::Killed));
+}
+
+/// gevent: `Group.kill` goes on until nobody is left.
+#[test]
+fn a_group_is_stopped_with_those_who_are_added_meanwhile() {
+    let group = Group::new();
+    let successor = OnDrop({
+        let group = group.clone();
+        move || drop(group.spawn(endless))
+    });
+    let begun = Flag::new();
+    group.spawn({
+        let begun = begun.clone();
+        move || {
+            let _successor = successor;
+            begun.raise();
+            endless();
+        }
+    });
+    begun.wait();
+    group.stop().unwrap();
+    assert!(group.is_empty());
 }

@@ -27,7 +27,9 @@ use super::exit::Exit;
 use super::extras::Extras;
 use super::identity_ref::Identified;
 use super::unstarted::Task;
+use crate::current;
 use crate::identity::{Ends, Identity};
+use crate::kill::Shield;
 
 enum Stage<F, T> {
     Waiting(F),
@@ -166,6 +168,9 @@ impl<F, T> Join<T> for Packet<F, T> {
 
     unsafe fn detach(&self) {
         if self.identity.set_detached() == Ends::Second {
+            // The result may park as it is dropped. A kill or an alarm of whoever drops the handle must not unwind that, for
+            // it would end the process.
+            let _shield = current::existing().map(|_| Shield::new());
             // SAFETY: the runner has completed, and the caller is the handle on its way out.
             unsafe { self.discard() };
         }

@@ -332,6 +332,12 @@ impl UnixDatagram {
     ///
     /// The OS error; `InvalidInput` if there are more than 253 descriptors.
     pub fn send_with_fds(&self, bufs: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+        /// The most buffers that the kernel takes at once, `UIO_MAXIOV`. A stream sends the others later; a datagram has no later.
+        const MOST: usize = 1024;
+        if bufs.len() > MOST {
+            let datagram = bufs.iter().flat_map(|buf| buf.iter().copied()).collect::<Vec<_>>();
+            return self.io.send_with_fds(&[IoSlice::new(&datagram)], fds);
+        }
         self.io.send_with_fds(bufs, fds)
     }
 

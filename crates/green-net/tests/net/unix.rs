@@ -512,3 +512,15 @@ fn descriptors_without_data_are_refused_where_they_would_be_lost() {
     assert_eq!(far.recv_with_fds(&mut [], &mut fds).unwrap(), 0);
     assert_eq!(fds.len(), 1);
 }
+
+/// More than the kernel takes at once.
+#[test]
+fn a_datagram_of_very_many_buffers_is_one_datagram() {
+    let (near, far) = UnixDatagram::pair().unwrap();
+    let bytes: Vec<u8> = (0..2000).map(|n| n as u8).collect();
+    let bufs: Vec<_> = bytes.chunks(1).map(IoSlice::new).collect();
+    assert_eq!(near.send_with_fds(&bufs, &[]).unwrap(), 2000);
+    let mut room = [0; 4000];
+    assert_eq!(far.recv(&mut room).unwrap(), 2000);
+    assert_eq!(room[..2000], bytes);
+}

@@ -18,11 +18,13 @@ pub struct Results<K, V> {
     arrivals: Receiver<(K, Outcome<K, V>)>,
     /// What has not come yet.
     missing: HashSet<K>,
+    /// Tells the graph that somebody still waits.
+    _interest: Arc<()>,
 }
 
 impl<K, V> Results<K, V> {
-    pub(super) fn new(arrivals: Receiver<(K, Outcome<K, V>)>, missing: HashSet<K>) -> Results<K, V> {
-        Results { arrivals, missing }
+    pub(super) fn new(arrivals: Receiver<(K, Outcome<K, V>)>, missing: HashSet<K>, interest: Arc<()>) -> Results<K, V> {
+        Results { arrivals, missing, _interest: interest }
     }
 }
 

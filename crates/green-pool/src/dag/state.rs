@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use green_core::kill::Killed;
 use green_core::primitive::Mutex;
@@ -20,7 +20,14 @@ use super::results::Results;
 /// What became of a key. The value is shared, so that it is cloned without the lock.
 pub(super) type Outcome<K, V> = Result<Arc<V>, PropagateError<K>>;
 
-type Watchers<K, V> = Vec<Sender<(K, Outcome<K, V>)>>;
+type Watchers<K, V> = Vec<Watcher<K, V>>;
+
+/// Somebody who waits for a key.
+struct Watcher<K, V> {
+    sender: Sender<(K, Outcome<K, V>)>,
+    /// Upgrades as long as they do.
+    interest: Weak<()>,
+}
 
 pub(super) struct Graph<K, V> {
     state: Mutex<State<K, V>>,
@@ -45,6 +52,8 @@ struct Task<K> {
     runner: Option<ThreadId>,
     /// True if it is to be killed as soon as its thread is known.
     killed: bool,
+    /// True if it was dropped before its thread was known: by a spawn that failed, or by the end of an OS thread.
+    dropped: bool,
 }
 
 impl<K, V> Default for Graph<K, V> {
@@ -77,13 +86,23 @@ impl<K: Eq + Hash + Clone, V> State<K, V> {
     /// Returns a channel on which those of `keys` that are known have come, and the others will.
     fn watch(&mut self, keys: &HashSet<K>) -> Results<K, V> {
         let (sender, receiver) = channel();
+        let interest = Arc::new(());
         let mut known = Vec::new();
         for key in keys {
             match self.outcomes.get(key) {
                 Some((turn, outcome)) => known.push((*turn, key, outcome)),
                 // Only a task that had not begun its wait can meet a graph that is closed.
                 None if self.closed && !self.tasks.contains_key(key) => {}
-                None => self.watchers.entry(key.clone()).or_default().push(sender.clone()),
+                None => {
+                    let watchers = self.watchers.entry(key.clone()).or_default();
+                    if watchers.len() == watchers.capacity() {
+                        // Those who gave up, at a deadline say, are not to pile up until the key comes.
+                        watchers.retain(|watcher| watcher.interest.strong_count() > 0);
+                        // So that this costs each a constant time in the long run.
+                        watchers.reserve(watchers.len() + 1);
+                    }
+                    watchers.push(Watcher { sender: sender.clone(), interest: Arc::downgrade(&interest) });
+                }
             }
         }
         known.sort_by_key(|(turn, ..)| *turn);
@@ -91,7 +110,7 @@ impl<K: Eq + Hash + Clone, V> State<K, V> {
             // The receiver is here.
             let _ = sender.send((key.clone(), outcome.clone()));
         }
-        Results::new(receiver, keys.clone())
+        Results::new(receiver, keys.clone(), interest)
     }
 
     /// Notes what became of a key, and returns who is to be told.
@@ -113,7 +132,7 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
         if state.outcomes.contains_key(key) || state.tasks.contains_key(key) {
             return Err(Collision(key.clone()));
         }
-        let task = Task { deps: deps.clone(), thread: None, runner: None, killed: false };
+        let task = Task { deps: deps.clone(), thread: None, runner: None, killed: false, dropped: false };
         state.tasks.insert(key.clone(), task);
         Ok(state.watch(deps))
     }
@@ -121,13 +140,15 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
     /// Notes the green thread of a task; it may have ended.
     pub(super) fn started(&self, key: &K, thread: JoinHandle<()>) {
         let thread = Arc::new(thread);
-        let killed = {
+        let (killed, dropped) = {
             let mut state = self.state.lock();
             let Some(task) = state.tasks.get_mut(key) else { return };
             task.thread = Some(Arc::clone(&thread));
-            task.killed
+            (task.killed, task.dropped)
         };
-        if killed {
+        if dropped {
+            self.lose(key);
+        } else if killed {
             // Where nothing can be unwound, it goes on.
             let _ = thread.kill();
         }
@@ -166,6 +187,20 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
             (state.settle(key, outcome.clone()).0, task)
         };
         tell(&watchers, key, &outcome);
+    }
+
+    /// Notes that a task was dropped: it will not end any more.
+    fn lose(&self, key: &K) {
+        {
+            let mut state = self.state.lock();
+            let Some(task) = state.tasks.get_mut(key) else { return };
+            if task.thread.is_none() {
+                // Whoever spawns it has still to say whether there ever was a green thread.
+                task.dropped = true;
+                return;
+            }
+        }
+        self.end(key, Err(PropagateError::new(key.clone(), Failure::Killed)));
     }
 
     pub(super) fn watch(&self, keys: &HashSet<K>) -> Results<K, V> {
@@ -229,7 +264,7 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
 fn tell<K: Clone, V>(watchers: &Watchers<K, V>, key: &K, outcome: &Outcome<K, V>) {
     for watcher in watchers {
         // Whoever has stopped waiting does not want it.
-        let _ = watcher.send((key.clone(), outcome.clone()));
+        let _ = watcher.sender.send((key.clone(), outcome.clone()));
     }
 }
 
@@ -266,6 +301,51 @@ impl<K: Eq + Hash + Clone, V> Ending<K, V> {
 impl<K: Eq + Hash + Clone, V> Drop for Ending<K, V> {
     fn drop(&mut self) {
         // Nothing is left to note if it ran.
-        self.graph.end(&self.key, Err(PropagateError::new(self.key.clone(), Failure::Killed)));
+        self.graph.lose(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph_with_task() -> (Arc<Graph<u32, u32>>, Ending<u32, u32>) {
+        let graph = Arc::<Graph<u32, u32>>::default();
+        assert!(graph.begin(&1, &HashSet::new()).is_ok());
+        let ending = Ending::new(Arc::clone(&graph), 1);
+        (graph, ending)
+    }
+
+    /// A spawn that fails drops the closure before it says so.
+    #[test]
+    fn a_task_that_could_not_be_started_leaves_its_key_free() {
+        let (graph, ending) = graph_with_task();
+        drop(ending);
+        graph.not_started(&1);
+        assert!(graph.outcome(&1).is_none());
+        assert!(graph.begin(&1, &HashSet::new()).is_ok());
+    }
+
+    #[test]
+    fn a_task_that_is_lost_before_its_thread_is_known_is_a_failure() {
+        let (graph, ending) = graph_with_task();
+        drop(ending);
+        graph.started(&1, green_thread::spawn(|| {}));
+        assert!(matches!(graph.outcome(&1).unwrap().unwrap_err().failure(), Failure::Killed));
+    }
+
+    #[test]
+    fn those_who_have_given_up_do_not_pile_up() {
+        let graph = Graph::<u32, u32>::default();
+        let keys = HashSet::from([1]);
+        let patient: Vec<_> = (0..100).map(|_| graph.watch(&keys)).collect();
+        for _ in 0..10_000 {
+            drop(graph.watch(&keys));
+        }
+        assert!(graph.state.lock().watchers[&1].len() < 1000);
+        graph.post(1, 7, |_| true).unwrap();
+        for mut results in patient {
+            assert_eq!(results.next().unwrap().unwrap(), (1, 7));
+        }
     }
 }

@@ -62,7 +62,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If more are to be made in advance than there may be.
+    /// If more are to be made in advance than there may be, or `max` is more than a quarter of what a `usize` can hold.
     pub fn build<T, E>(self, create: impl Fn() -> Result<T, E> + Send + Sync + 'static) -> Result<Pool<T, E>, E> {
         assert!(self.min <= self.max, "a pool of at most {} items cannot have {} at first", self.max, self.min);
         let pool = Pool::of(self.max, self.order, Box::new(create));

@@ -96,6 +96,10 @@ impl<T> Pool<T> {
     /// needed.
     ///
     /// `create` may park. For one that may fail, and for other choices, there is [`Builder`].
+    ///
+    /// # Panics
+    ///
+    /// If `max` is more than a quarter of what a `usize` can hold.
     pub fn new(max: usize, create: impl Fn() -> T + Send + Sync + 'static) -> Pool<T> {
         Pool::of(max, Order::Fifo, Box::new(move || Ok(create())))
     }
@@ -174,9 +178,14 @@ impl<T, E> Pool<T, E> {
     /// Sets how many items there may be.
     ///
     /// Free items beyond that are dropped at once, others when they come back. With more room, those who wait go on.
+    ///
+    /// # Panics
+    ///
+    /// If `max` is more than a quarter of what a `usize` can hold.
     pub fn resize(&self, max: usize) {
+        assert!(max <= Permits::MAX, "more items than a pool can count");
         let mut dropped = Vec::new();
-        let more = {
+        {
             let mut state = self.shared.state.lock();
             let old = mem::replace(&mut state.max, max);
             let less = old.saturating_sub(max);
@@ -192,9 +201,9 @@ impl<T, E> Pool<T, E> {
                     Order::Lifo => state.free.pop_front(),
                 });
             }
-            more - paid
-        };
-        self.shared.permits.release(more);
+            // Under the lock, as every release: see `give_back`.
+            self.shared.permits.release(more - paid);
+        }
         drop(dropped);
     }
 
@@ -259,7 +268,8 @@ impl<T, E> Shared<T, E> {
             return;
         }
         state.free.extend(item);
-        drop(state);
+        // Under the lock: a `resize` in between would find the permit neither free nor in use, and count it as owed, by
+        // nobody.
         self.permits.release(1);
     }
 

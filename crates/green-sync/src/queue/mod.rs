@@ -433,8 +433,9 @@ impl<O: Order> OrderedQueue<O> {
     ///
     /// If that has been reported for all items that went in.
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
-        let last = self.state.lock().finish().ok_or(TaskDoneError)?;
-        if last {
+        let mut state = self.state.lock();
+        if state.finish().ok_or(TaskDoneError)? {
+            // Under the lock, lest it also tell those who come to wait for what is put from now on.
             self.joiners.notify_all();
         }
         Ok(())
@@ -488,7 +489,7 @@ impl<O: Order> OrderedQueue<O> {
                 true
             });
             match outcome {
-                // The work was done at that moment, even if there is more by now.
+                // The work was done at some moment of this wait, even if there is more by now.
                 Outcome::Unparked => return true,
                 Outcome::TimedOut => return self.state.lock().unfinished() == 0,
                 Outcome::Interrupted => kill::deliver(),
