@@ -38,10 +38,9 @@
 //!
 //! - [`Event`] happens once, with a value or an error, for any number of waiters.
 //! - [`Semaphore`] counts permits, which can be owned, awaited with a timeout, bounded and capped.
-//! - [`Queue`], [`LifoQueue`] and [`PriorityQueue`] pass items between any number of producers and consumers.
+//! - [`Queue`], [`LifoQueue`] and [`PriorityQueue`] pass items between any number of producers and consumers. They
+//!   and the two above serve strictly first come, first served.
 //! - [`mpmc`] has channels with any number of receivers.
-//! - [`Select`] waits for the first of several of these things.
-//! - [`Semaphore`], [`Event`], [`Queue`] with its kin [`LifoQueue`] and [`PriorityQueue`]: strictly first come, first served.
 //! - [`Select`] waits for the first of several: items, messages, permits, events, the end of green threads, a moment.
 //! - [`raw`] has the locks without data and poison, for use with `lock_api`.
 //! - [`Mutex`] and [`RwLock`] have timed forms of `lock`, `read` and `write`.

@@ -287,6 +287,7 @@ fn wait_inline_refuses_what_would_never_end() {
     *own.lock().unwrap() = Some(pending.clone());
     pending.wait();
     assert_eq!(refused.get(), Some(WaitError::Itself));
+    assert_eq!(io::Error::from(WaitError::Itself).kind(), io::ErrorKind::Deadlock);
 }
 
 #[test]

@@ -72,8 +72,22 @@
 //!
 //! The book's page "Parity with std" lists every item, and what is absent with its reason.
 //!
-//! Beyond std there are [`signal`], [`greenlet`], [`coroutine`], [`inherited`] and [`config`]; [`hub`] makes calls at a later
-//! time and waits for any descriptor, [`patch`] chooses what runs green, and [`debug`] finds mistakes.
+//! # Beyond std
+//!
+//! | module | beyond std |
+//! |---|---|
+//! | [`thread`] | `spawn_local`, `spawn_after`, `spawn_detached`; handles that `kill`, `cancel`, `link`, `share`, and can be awaited; [`Group`](thread::Group), [`Shield`](thread::Shield), [`finished`](thread::finished), [`block_on`](thread::block_on), [`no_switch`](thread::no_switch) |
+//! | [`sync`] | [`Event`](sync::Event), [`Semaphore`](sync::Semaphore), [`Queue`](sync::Queue) and its kin, [`Select`](sync::Select), [`mpmc`](sync::mpmc), timed locks, [`raw`](sync::raw) |
+//! | [`time`] | [`timeout`](time::timeout), [`Deadline`](time::Deadline), [`Interval`](time::Interval) |
+//! | [`net`], [`io`], [`process`] | [`serve`](mod@net::serve) and [`resolve`](net::resolve); [`Pollable`](io::Pollable); [`Child::wait_timeout`](process::Child::wait_timeout) |
+//! | [`signal`] | signals as events |
+//! | [`pool`] | eventlet's pools: of green threads, resources, connections and OS threads; `Dag` |
+//! | [`blocking`] | any call that would block, on an OS thread of a pool |
+//! | [`task`] | with the feature `task`: QEMU's tasks, watches, channels and listeners |
+//! | [`greenlet`], [`coroutine`] | stacks that are switched to by name, generators |
+//! | [`inherited`] | values that green threads and greenlets hand down |
+//! | [`hub`] | calls at a later time, waits for any descriptor |
+//! | [`config`], [`patch`], [`debug`] | settings, what runs green, a lint |
 //!
 //! # What to know before using it
 //!

@@ -1,7 +1,7 @@
 //! `Pending`: a task that was started, for those who want to wait for it.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use green_core::kill;
 use green_core::unpark::{Outcome, WaitReason};
@@ -28,6 +28,16 @@ pub enum WaitError {
     /// The caller is the completion itself.
     #[error("a completion cannot wait for its own end")]
     Itself,
+}
+
+impl From<WaitError> for io::Error {
+    fn from(error: WaitError) -> Self {
+        let kind = match error {
+            WaitError::OtherHub => io::ErrorKind::InvalidInput,
+            WaitError::Itself => io::ErrorKind::Deadlock,
+        };
+        Self::new(kind, error)
+    }
 }
 
 impl Pending {
