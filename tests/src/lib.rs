@@ -30,7 +30,7 @@ impl Mode {
     /// ```
     /// use green_tests::Mode;
     ///
-    /// assert_eq!(Mode::current() == Mode::Off, env::var_os("GREEN").is_some_and(|v| v == "off"));
+    /// assert_eq!(Mode::current() == Mode::Off, std::env::var_os("GREEN").is_some_and(|v| v == "off"));
     /// ```
     #[must_use]
     pub fn current() -> Self {

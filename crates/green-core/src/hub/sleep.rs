@@ -27,6 +27,7 @@ impl Hub {
             self.mark_time();
             return;
         }
+        self.stacks.help_out();
         if self.run_queue.trim() {
             // What was unstarted had entries there.
             self.shared.unstarted().lock().shrink_to_fit();

@@ -5,6 +5,7 @@ use std::io;
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -62,6 +63,22 @@ struct Cold {
     slots: Box<[u64]>,
     /// How many bits are set.
     count: usize,
+}
+
+/// Whether a spawn was refused lately. Then hubs keep no stacks: what one has put by would be lacking where the next spawn is.
+static SHORT: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether stacks are short.
+#[inline]
+pub(super) fn is_short() -> bool {
+    SHORT.load(Ordering::Relaxed)
+}
+
+/// Notes whether stacks are short.
+pub(super) fn note_short(short: bool) {
+    if is_short() != short {
+        SHORT.store(short, Ordering::Relaxed);
+    }
 }
 
 static CLASSES: [Class; StackSize::CLASSES] = [const { Class::new() }; StackSize::CLASSES];

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem;
 
-use super::class::Class;
+use super::class::{self, Class};
 use super::{Credit, Stack, StackSize};
 
 /// The stacks of one hub that are not in use. The one given back last is taken first, as its pages and cache lines are
@@ -13,7 +13,8 @@ use super::{Credit, Stack, StackSize};
 /// **What it keeps.** Of each size [`MOST_KEPT`] stacks; beyond that, the half that was not used for longest goes to
 /// the process-wide store and its memory to the kernel. To take and to give costs some 3 µs and 1 µs with a cold stack
 /// and 10 ns together with a kept one, so a busy hub keeps many; one that was idle for a while should
-/// [`trim`](Self::trim).
+/// [`trim`](Self::trim). Once a spawn was refused, hubs keep nothing until one is granted a batch again; a hub that sleeps
+/// meanwhile gives back what it keeps when it goes to sleep the next time.
 ///
 /// **Deep stacks.** A kept stack may hold megabytes if its last green thread ran deep, and no cheap look at it tells.
 /// So samples are taken, of the stack in hand and of the one kept for longest, and their memory below the top pages is
@@ -127,6 +128,15 @@ impl StackPool {
         if kept > MOST_KEPT {
             bin.spill(MOST_KEPT / 2);
         }
+        self.help_out();
+    }
+
+    /// Gives everything to the process-wide store if a spawn was refused somewhere.
+    #[inline]
+    pub(crate) fn help_out(&self) {
+        if class::is_short() {
+            self.clear();
+        }
     }
 
     /// Returns whether [`trim`](Self::trim) has something to do.
@@ -166,9 +176,11 @@ impl StackPool {
         let batch = if size.bytes() > LARGE { 1 } else { CREDIT_BATCH };
         if class.reserve(size, batch).is_ok() {
             bin.spare.set(batch - 1);
+            class::note_short(false);
             return Ok(());
         }
         class.reserve(size, 1).or_else(|error| {
+            class::note_short(true);
             // A stack that we keep has a credit. Whoever redeems that finds the slot in the store.
             class.put(vec![bin.pop().ok_or(error)?]);
             class.reserve(size, 1)
