@@ -137,6 +137,7 @@ fn a3_a_spinner_that_yields_starves_nobody() {
 }
 
 /// Three green threads of one hub interleave; those of another OS thread have a hub of their own.
+// Eventlet's `test_can_use_eventlet_in_os_threads`.
 #[test]
 fn hubs_of_two_os_threads_do_not_meet() {
     let order = || {

@@ -51,6 +51,7 @@ fn nothing_is_left() {
     assert!(!kill::is_pending());
 }
 
+// Eventlet's `test_raising_self`.
 #[test]
 fn a_deadline_unwinds_with_itself() {
     everywhere(|| {
@@ -104,6 +105,7 @@ fn a_value_within_the_time_is_returned() {
     });
 }
 
+// Eventlet's `test_with_timeout` and `test_silent_block`.
 #[test]
 fn a_default_takes_the_value_s_place() {
     everywhere(|| {
@@ -130,6 +132,7 @@ fn code_that_does_not_wait_is_not_interrupted() {
     });
 }
 
+// Eventlet's `test_cancel_timer_inside_block`.
 #[test]
 fn a_cancelled_deadline_is_silent() {
     everywhere(|| {
@@ -146,6 +149,7 @@ fn a_cancelled_deadline_is_silent() {
     });
 }
 
+// Eventlet's `test_cancellation`.
 #[test]
 fn nothing_goes_off_after_the_block() {
     everywhere(|| {
@@ -168,6 +172,7 @@ fn the_inner_of_two_ends_only_itself() {
     });
 }
 
+// Eventlet's `test_nested_with_timeout` and `test_with_outer_timer`.
 #[test]
 fn the_outer_of_two_passes_through_the_inner() {
     everywhere(|| {
@@ -198,6 +203,7 @@ fn if_both_are_due_the_outer_one_ends() {
     });
 }
 
+// Eventlet's `test_nested_timeout`.
 #[test]
 fn nested_deadlines_know_whose_turn_it_was_in_both_orders() {
     everywhere(|| {
@@ -290,6 +296,7 @@ fn destructors_run_and_may_wait() {
     });
 }
 
+// Eventlet's `test_raising_custom_exception`.
 #[test]
 fn a_panic_passes_through_with_its_payload() {
     everywhere(|| {

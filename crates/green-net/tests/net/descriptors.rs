@@ -45,6 +45,7 @@ fn waiting_leaves_no_trace_on_a_stream() {
     assert!(!is_nonblocking(fd));
 }
 
+// Eventlet's `test_zero_timeout_and_back`.
 #[test]
 fn set_nonblocking_is_real_and_shared_by_clones() {
     let (_client, mut server) = pair();

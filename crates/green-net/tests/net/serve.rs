@@ -46,6 +46,7 @@ fn stop(server: &Server) {
     assert!(server.stop_within(LONG).unwrap());
 }
 
+// Eventlet's `test_called_for_each_connection`.
 #[test]
 fn called_for_each_connection() {
     let (listener, addr) = tcp();
@@ -84,6 +85,7 @@ fn reporter(report: Sender<ServeError>) -> impl Fn(ServeError) + Send + Sync {
     move |error| report.lock().unwrap().send(error).unwrap()
 }
 
+// Eventlet's `test_excepting_server`.
 #[test]
 fn errors_and_panics_of_handlers_are_reported_and_close_the_connection() {
     let (listener, addr) = tcp();
@@ -127,6 +129,7 @@ fn a_reporter_that_panics_ends_nothing() {
     stop(&server);
 }
 
+// Eventlet's `test_concurrency`.
 #[test]
 fn the_limit_counts_before_accept() {
     let (listener, addr) = tcp();

@@ -23,6 +23,7 @@ fn first_error(mut stream: &TcpStream) -> ErrorKind {
     }
 }
 
+// Eventlet's `test_sendall`.
 #[test]
 fn a_write_sends_all_of_any_size() {
     for len in [1 << 10, 10_000, 1 << 16, 333_333, 1 << 20] {
@@ -112,6 +113,7 @@ fn the_end_of_the_stream_reads_as_nothing_for_ever() {
     }
 }
 
+// Eventlet's `test_full_duplex`.
 #[test]
 fn both_directions_work_at_once_through_tiny_buffers() {
     const LEN: usize = 200_000;
@@ -214,6 +216,7 @@ fn a_peer_that_resets_is_an_error_for_a_parked_writer() {
     assert!(matches!(error, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
 }
 
+// Eventlet's `test_closure`.
 #[test]
 fn a_shutdown_elsewhere_wakes_a_parked_reader() {
     let (_client, server) = pair();
@@ -282,6 +285,7 @@ fn a_plain_os_thread_can_read_and_write() {
     outside.join().unwrap().unwrap();
 }
 
+// Eventlet's `test_del_closes_socket`.
 #[test]
 fn a_stream_is_closed_when_dropped_whoever_waits_elsewhere() {
     let (client, mut server) = pair();

@@ -118,6 +118,7 @@ fn a_connect_waits_no_longer_than_its_timeout() {
     assert!(started.elapsed() >= SHORT);
 }
 
+// Eventlet's `test_connection_refused`.
 #[test]
 fn a_refused_connection_is_an_error() {
     let addr = listener().local_addr().unwrap();
