@@ -31,6 +31,16 @@ fn spawner(pool: &GreenPool) -> thread::JoinHandle<()> {
     thread::spawn(move || pool.spawn(|| {}).join().unwrap())
 }
 
+/// A local timer of a pooled job that has ended does not go off.
+#[test]
+fn test_timer_cancel() {
+    let pool = GreenPool::new(1);
+    let job = pool.spawn_local(|| thread::spawn_after_local(Duration::from_millis(1), || unreachable!("too late")));
+    let reminder = job.join().unwrap();
+    assert!(reminder.join().unwrap_err().is::<Killed>());
+    assert_eq!(pool.running(), 0);
+}
+
 #[test]
 fn test_waiting() {
     everywhere(|| {

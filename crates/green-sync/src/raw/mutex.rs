@@ -74,7 +74,8 @@ use super::here::here;
 const LOCKED: u32 = 1;
 const WAITERS: u32 = 2;
 const FAIR: u32 = 4;
-/// The bits that number the OS thread of the one that has the lock. Only a hint: numbers may be equal.
+/// The bits that number the OS thread of the one that has the lock. To others it is only a hint, since two may have one number;
+/// the unlock takes away what the lock put there, so it must be made by the same OS thread.
 const HOLDER: u32 = !15;
 
 /// How often a waiter loses against other OS threads before it demands to be handed the lock.

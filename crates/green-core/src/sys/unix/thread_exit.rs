@@ -55,7 +55,8 @@ mod imp {
     type Destructor = unsafe extern "C" fn(*mut c_void);
     type Register = unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int;
 
-    /// True once a registration has come through here: then all of this program's do.
+    /// True once a registration has come through here: then those of all that is linked with the program do, but not those of
+    /// a plug-in with a std of its own.
     static SEEN: AtomicBool = AtomicBool::new(false);
 
     // SAFETY: the C run-time's start files define this symbol in every program and library; only its address is used.
