@@ -1,5 +1,6 @@
 //! Waits for several green threads or events with one deadline, as nova has them: A19 and A20; and A22, oslo's `ThreadGroup`.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -137,25 +138,33 @@ impl InstanceEvents {
 #[test]
 fn a20_events_are_waited_for_with_one_deadline() {
     let events = Arc::new(InstanceEvents::default());
+    let sender = RefCell::new(None);
     let send_from_outside = |names: &'static [(&'static str, Status)]| {
-        let events = Arc::clone(&events);
+        let (events, sender) = (Arc::clone(&events), &sender);
         // The sender is an OS thread that knows nothing of green threads.
         move || {
-            std::thread::spawn(move || names.iter().for_each(|(name, status)| assert!(events.send(name, *status))));
+            let send = move || names.iter().for_each(|(name, status)| assert!(events.send(name, *status)));
+            sender.replace(Some(std::thread::spawn(send)));
         }
     };
+    // Nothing of one wait may come into the next.
+    let sent = || sender.take().unwrap().join().unwrap();
     let plug: &[&str] = &["plugged-1", "plugged-2"];
     let all = send_from_outside(&[("plugged-2", Status::Completed), ("plugged-1", Status::Completed)]);
     assert_eq!(events.wait_for(plug, LONG, all, |_| false), Ok(()));
+    sent();
     // One fails: the callback decides.
     let one_fails: &[(&str, Status)] = &[("plugged-1", Status::Failed), ("plugged-2", Status::Completed)];
     let body = send_from_outside(one_fails);
     assert_eq!(events.wait_for(plug, LONG, body, |_| false), Err(NotAll::Failed("plugged-1")));
+    sent();
     let body = send_from_outside(one_fails);
     assert_eq!(events.wait_for(plug, LONG, body, |name| name == "plugged-1"), Ok(()));
+    sent();
     // One does not come.
     let body = send_from_outside(&[("plugged-1", Status::Completed)]);
     assert_eq!(events.wait_for(plug, Duration::from_millis(5), body, |_| false), Err(NotAll::TimedOut));
+    sent();
     assert!(!events.send("never-registered", Status::Completed));
     // A shutdown fails all who wait.
     let waiters: Vec<_> = [["a", "b"], ["c", "d"]]
