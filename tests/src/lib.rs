@@ -5,6 +5,7 @@
 //! own ([`alone`]), and to hand every chapter of the book to rustdoc, so that `cargo test --doc` compiles and runs the code in it.
 
 use std::io::{self, Write as _};
+use std::net::TcpListener;
 use std::panic::Location;
 use std::process::Command;
 use std::{env, fmt, thread};
@@ -82,16 +83,34 @@ pub fn holds_in(modes: &[Mode]) -> bool {
     if modes.contains(&mode) {
         return true;
     }
+    skip(format_args!("not in mode {mode}"));
+    false
+}
+
+/// Announces that the calling test, or a part of it, cannot be made here; the test then returns.
+///
+/// What [`holds_in`] says of its announcement holds here too.
+#[track_caller]
+pub fn skip(reason: impl fmt::Display) {
     let thread = thread::current();
     let test = match thread.name() {
         Some(name) if name != "main" => name.to_owned(),
         // libtest runs on the main thread under `--test-threads=1`.
         _ => Location::caller().to_string(),
     };
-    let line = format!("green-skip: {test}: not in mode {mode}\n");
+    let line = format!("green-skip: {test}: {reason}\n");
     // A closed stderr loses the count, not the test.
     let _ = io::stderr().write_all(line.as_bytes());
-    false
+}
+
+/// Returns whether this machine has a loopback of IPv6, and announces the skip if not.
+#[track_caller]
+pub fn has_ipv6() -> bool {
+    let has = TcpListener::bind("[::1]:0").is_ok();
+    if !has {
+        skip("no IPv6 loopback");
+    }
+    has
 }
 
 /// Runs `test` in a process of its own: this test binary again, with only that test and, if `files` says so, at most so

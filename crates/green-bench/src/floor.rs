@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::epoll::Epoll;
 use crate::report::Report;
-use crate::runtime::announce;
+use crate::runtime::{ROOM, announce};
 use crate::settings::Settings;
 use crate::sys;
 
@@ -61,7 +61,7 @@ fn serve<L: Listener>(listener: &L) -> ! {
     let mut streams: Vec<Option<L::Stream>> = Vec::new();
     let mut vacant = Vec::new();
     epoll.add(listener, 0);
-    let mut buffer = [0; 256];
+    let mut buffer = [0; ROOM];
     loop {
         for event in 0..epoll.wait(None) {
             let token = epoll.token(event);

@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::clock;
 use crate::current;
-use crate::hub::TimerEvent;
+use crate::hub::{Hub, TimerEvent};
 use crate::record::Record;
 use crate::spawn::ids;
 use crate::spawn::unstarted::Task;
@@ -177,8 +177,8 @@ pub fn deliver() {
 
 /// Does what [`deliver`] does, for a kill point that found nothing to wait for.
 #[inline]
-pub(crate) fn deliver_pending() {
-    if is_pending() {
+pub(crate) fn deliver_pending(hub: &Hub) {
+    if hub.current().interrupts.is_pending() {
         deliver();
     }
 }

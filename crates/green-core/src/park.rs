@@ -33,9 +33,7 @@ pub fn park_until(deadline: Option<Instant>, reason: WaitReason) -> Outcome {
 pub fn yield_now() {
     let hub = current::hub();
     hub.yield_current();
-    if hub.current().interrupts.is_pending() {
-        kill::deliver();
-    }
+    kill::deliver_pending(hub);
 }
 
 /// Suspends the running green thread until `deadline`. A kill point.

@@ -39,9 +39,10 @@ where
         self.pool.size().saturating_mul(2).max(1)
     }
 
-    /// Returns bounds of the number of items that are left.
-    pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
-        self.items.size_hint()
+    /// Returns bounds of the number of results that are left: of `jobs` that were started, and of the items.
+    pub(crate) fn size_hint(&self, jobs: usize) -> (usize, Option<usize>) {
+        let (least, most) = self.items.size_hint();
+        (least.saturating_add(jobs), most.and_then(|most| most.checked_add(jobs)))
     }
 }
 
@@ -52,8 +53,17 @@ where
     F: Fn(I::Item) -> R + Send + Sync + 'static,
     R: Send + 'static,
 {
+    /// Starts the next job if there is an item, waiting for a slot until the `result` is ready that there is to wait for.
+    pub(crate) fn start_next(&mut self, result: Option<&dyn Waitable>) -> Option<JobHandle<R>> {
+        let Some(result) = result else { return self.start_or_wait() };
+        match self.try_start() {
+            None if self.items.peek().is_some() => self.start_unless(result),
+            job => job,
+        }
+    }
+
     /// Starts the next job if there is an item, and a slot for it.
-    pub(crate) fn try_start(&mut self) -> Option<JobHandle<R>> {
+    fn try_start(&mut self) -> Option<JobHandle<R>> {
         self.items.peek()?;
         let slot = self.pool.slots().try_enter()?;
         self.start(slot)
@@ -61,7 +71,7 @@ where
 
     /// Starts the next job if there is an item, waiting for a slot. Called by a job of the pool while no slot is free,
     /// it runs the new one.
-    pub(crate) fn start_or_wait(&mut self) -> Option<JobHandle<R>> {
+    fn start_or_wait(&mut self) -> Option<JobHandle<R>> {
         self.items.peek()?;
         match self.pool.slots().enter() {
             Admission::Slot(slot) => self.start(slot),
@@ -73,7 +83,7 @@ where
     }
 
     /// Starts the next job, which there is, when a slot is free before `other` is ready. Returns nothing once `other` is.
-    pub(crate) fn start_unless(&mut self, other: &dyn Waitable) -> Option<JobHandle<R>> {
+    fn start_unless(&mut self, other: &dyn Waitable) -> Option<JobHandle<R>> {
         loop {
             match wait_any(&[other, &self.pool.slots().permits], None, WaitReason::Jobs) {
                 Ok(0) => return None,
@@ -86,11 +96,6 @@ where
                 Err(_) => {}
             }
         }
-    }
-
-    /// Returns whether there is an item, fetching it if need be.
-    pub(crate) fn has_more(&mut self) -> bool {
-        self.items.peek().is_some()
     }
 
     fn start(&mut self, slot: Slot) -> Option<JobHandle<R>> {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
 
+use green_core::waitable::Waitable;
 use green_thread::{KillError, Result};
 
 use crate::feed::Feed;
@@ -58,14 +59,8 @@ where
     fn next(&mut self) -> Option<Result<R>> {
         let limit = self.feed.limit();
         while self.jobs.len() < limit {
-            let job = match self.jobs.front() {
-                None => self.feed.start_or_wait(),
-                Some(oldest) => match self.feed.try_start() {
-                    None if self.feed.has_more() => self.feed.start_unless(oldest),
-                    job => job,
-                },
-            };
-            let Some(job) = job else { break };
+            let oldest = self.jobs.front().map(|job| job as &dyn Waitable);
+            let Some(job) = self.feed.start_next(oldest) else { break };
             self.jobs.push_back(job);
         }
         // A wait that is unwound leaves the job in its place.
@@ -74,9 +69,7 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = self.feed.size_hint();
-        let jobs = self.jobs.len();
-        (least.saturating_add(jobs), most.and_then(|most| most.checked_add(jobs)))
+        self.feed.size_hint(self.jobs.len())
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
 
+use green_core::waitable::Waitable;
 use green_sync::Queue;
 use green_thread::{KillError, Result};
 
@@ -65,15 +66,8 @@ where
     fn next(&mut self) -> Option<Result<R>> {
         let limit = self.feed.limit();
         while self.jobs.len() < limit && self.next.is_none() {
-            let job = if self.jobs.is_empty() {
-                self.feed.start_or_wait()
-            } else {
-                match self.feed.try_start() {
-                    None if self.feed.has_more() => self.feed.start_unless(&*self.ended),
-                    job => job,
-                }
-            };
-            let Some(job) = job else { break };
+            let some = (!self.jobs.is_empty()).then_some(&*self.ended as &dyn Waitable);
+            let Some(job) = self.feed.start_next(some) else { break };
             self.add(job);
         }
         if self.jobs.is_empty() {
@@ -91,9 +85,7 @@ where
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let (least, most) = self.feed.size_hint();
-        let jobs = self.jobs.len();
-        (least.saturating_add(jobs), most.and_then(|most| most.checked_add(jobs)))
+        self.feed.size_hint(self.jobs.len())
     }
 }
 

@@ -150,8 +150,10 @@ fn idle_wake_ups_are_polls_and_no_more() {
         async move {
             let mut receive = pin!(letter.receive());
             poll_fn(|context| {
+                let poll = receive.as_mut().poll(context);
+                // Only now has the letter the waker that `disturb` wakes.
                 polls.fetch_add(1, Ordering::SeqCst);
-                receive.as_mut().poll(context)
+                poll
             })
             .await
         }

@@ -10,6 +10,12 @@ use std::net::SocketAddr;
 
 use crate::sys;
 
+/// Bytes that a server has room for: more than the 64 of a message, which an echo server does not know.
+///
+/// With room for just one message a runtime on edges must ask for more after each, and the bare loop, which is on levels,
+/// need not.
+pub(crate) const ROOM: usize = 256;
+
 /// A connection, where reading and writing just take a while.
 pub(crate) trait Stream: Read + Write + Send + 'static {}
 

@@ -5,15 +5,9 @@ use std::time::{Duration, Instant};
 use super::rt::{self, Read as _, Write as _};
 use crate::meter::Meter;
 use crate::report::Report;
-use crate::runtime::announce;
+use crate::runtime::{ROOM, announce};
 use crate::settings::Settings;
 use crate::sys;
-
-/// Bytes that a server has room for: more than the 64 of a message, which an echo server does not know.
-///
-/// With room for just one message a runtime on edges must ask for more after each, and the bare loop, which is on levels,
-/// need not.
-const ROOM: usize = 256;
 
 function! {
     /// Serves until the caller ends; with `hogs`, beside as many green threads that compute for `burn_us` and sleep for

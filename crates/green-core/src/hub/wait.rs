@@ -133,7 +133,7 @@ fn wait_once(number: RawFd, direction: Direction, deadline: Option<Instant>) -> 
         return hub.wait_fd_in_place(number, direction, deadline);
     }
     let shared = Share::of(hub, number)?;
-    Ok(hub.reactor().wait_ready(hub, shared.token, direction, deadline, reason))
+    Ok(hub.reactor().wait_ready(hub, shared.token, [direction], deadline, reason))
 }
 
 /// A descriptor for which green threads of a hub wait.

@@ -119,7 +119,7 @@ impl<T: AsFd> Pollable<T> {
     ) -> io::Result<R> {
         // Before the call and not after it: what was received must not be lost. A loop that never has to wait could not be
         // killed otherwise.
-        kill::deliver_pending();
+        kill::deliver_pending(current::hub());
         let mut deadline = None;
         loop {
             match op(&self.io) {
@@ -175,7 +175,7 @@ impl<T: AsFd> Pollable<T> {
             hub.wait_fd_in_place(self.source.fd, direction, deadline)?
         } else {
             let token = self.source.token(hub)?;
-            hub.reactor().wait_ready(hub, token, direction, deadline, reason)
+            hub.reactor().wait_ready(hub, token, [direction], deadline, reason)
         };
         match outcome {
             Outcome::Unparked => Ok(true),

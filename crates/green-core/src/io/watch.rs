@@ -310,14 +310,15 @@ where
         };
         // A descriptor whose number its owner closed under the watch, and that cannot be registered anew.
         let Ok(token) = token else { return Some(Condition::NVAL) };
-        let directions: &[Direction] =
-            match (self.asked.intersects(Condition::IN | Condition::PRI), self.asked.contains(Condition::OUT)) {
-                (true, true) => &[Direction::Read, Direction::Write],
-                (false, true) => &[Direction::Write],
-                // Ends and errors are told to those who wait to read.
-                _ => &[Direction::Read],
-            };
-        if hub.reactor().wait_either(hub, token, directions, WaitReason::Watch) == Outcome::Interrupted {
+        let (reactor, reason) = (hub.reactor(), WaitReason::Watch);
+        let outcome = match (self.asked.intersects(Condition::IN | Condition::PRI), self.asked.contains(Condition::OUT))
+        {
+            (true, true) => reactor.wait_ready(hub, token, [Direction::Read, Direction::Write], None, reason),
+            (false, true) => reactor.wait_ready(hub, token, [Direction::Write], None, reason),
+            // Ends and errors are told to those who wait to read.
+            _ => reactor.wait_ready(hub, token, [Direction::Read], None, reason),
+        };
+        if outcome == Outcome::Interrupted {
             kill::deliver();
         }
         Some(Condition::empty())

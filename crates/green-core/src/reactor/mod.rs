@@ -22,7 +22,6 @@
 //! dead registration, whose generation no longer fits. If the number comes back before this hub has heard of the close, the new
 //! registration retires the old one.
 
-mod either;
 pub(crate) mod lint;
 pub(crate) mod waker;
 
@@ -219,21 +218,22 @@ impl Reactor {
         self.with_entry(token, |entry| (!entry.ended).then_some(entry.tick)).flatten()
     }
 
-    /// Waits, after a call that would have blocked, until it is worth another try.
-    pub(crate) fn wait_ready(
+    /// Waits, after a call that would have blocked or a look that found nothing, until one of `directions` is worth another
+    /// try.
+    pub(crate) fn wait_ready<const N: usize>(
         &self,
         hub: &Hub,
         token: Token,
-        direction: Direction,
+        directions: [Direction; N],
         deadline: Option<Instant>,
         reason: WaitReason,
     ) -> Outcome {
         let unparker = Unparker::current();
-        if direction == Direction::Write && !self.ask_for_room(token) {
+        if directions.contains(&Direction::Write) && !self.ask_for_room(token) {
             return Outcome::Unparked;
         }
         let Some(tick) = self.with_entry(token, |entry| {
-            entry.waiters(direction).push(unparker);
+            directions.iter().for_each(|&direction| entry.waiters(direction).push(unparker));
             entry.tick
         }) else {
             return Outcome::Unparked;
@@ -244,9 +244,10 @@ impl Reactor {
                 if outcome == Outcome::Unparked && entry.tick == tick {
                     return false;
                 }
-                entry.waiters(direction).remove(unparker);
+                directions.iter().for_each(|&direction| entry.waiters(direction).remove(unparker));
                 true
             });
+            // A registration that is gone has woken its waiters.
             if done.unwrap_or(true) {
                 return outcome;
             }

@@ -101,12 +101,6 @@ impl Sign {
     }
 }
 
-/// Says that a test, or a part of it, cannot be made here. Not through `println!`, which the test harness swallows.
-pub(crate) fn skip(test: &str, reason: &str) {
-    let line = format!("green-skip: {test}: {reason}\n");
-    io::stderr().write_all(line.as_bytes()).unwrap();
-}
-
 /// Returns a name that no other test has.
 fn unique() -> String {
     static LAST: AtomicU32 = AtomicU32::new(0);

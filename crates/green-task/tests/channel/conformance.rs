@@ -7,8 +7,9 @@ use std::io::{IoSlice, IoSliceMut, SeekFrom};
 use std::sync::Arc;
 
 use green_task::channel::{Access, Buffer, Channel, Command, File, Pipe};
+use green_tests::has_ipv6;
 
-use crate::support::{has_ipv6, pair, shared, unix_pair};
+use crate::support::{pair, shared, unix_pair};
 
 const BUFFERS: usize = 250;
 const LEN: usize = 4194;
@@ -67,7 +68,7 @@ fn tcp4() {
 
 #[test]
 fn tcp6() {
-    if has_ipv6("conformance::tcp6") {
+    if has_ipv6() {
         check(|| {
             let (near, far) = pair("[::1]:0");
             (shared(far), shared(near))

@@ -1,7 +1,5 @@
 //! What several of the tests need.
 
-use std::io::{self, Write as _};
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,17 +25,6 @@ pub(crate) fn unix_pair() -> (Socket, Socket) {
 
 pub(crate) fn shared(channel: impl Channel + 'static) -> Arc<dyn Channel> {
     Arc::new(channel)
-}
-
-/// Returns whether there is a loopback of IPv6; says that `test` is skipped if not.
-pub(crate) fn has_ipv6(test: &str) -> bool {
-    let has = TcpListener::bind("[::1]:0").is_ok();
-    if !has {
-        // Not through `eprintln!`, which the test harness swallows.
-        let line = format!("green-skip: {test}: no IPv6 loopback\n");
-        io::stderr().write_all(line.as_bytes()).unwrap();
-    }
-    has
 }
 
 /// Lets others run until `done`.

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use green_net::TcpListener;
 use green_task::MultiListener;
 use green_task::channel::{Address, Socket};
+use green_tests::has_ipv6;
 
-use crate::support::{client, has_ipv6, listener, next, report};
+use crate::support::{client, listener, next, report};
 
 #[test]
 fn clients_of_three_families_reach_one_handler() {
@@ -17,7 +18,7 @@ fn clients_of_three_families_reach_one_handler() {
     let names = report(&listener, "");
     // Before and after the handler, at once and one by one.
     listener.open("127.0.0.1:0", 8).unwrap();
-    if has_ipv6("places::clients_of_three_families_reach_one_handler") {
+    if has_ipv6() {
         listener.open("[::1]:0", 8).unwrap();
     }
     listener.open(&path, 8).unwrap();
@@ -63,7 +64,7 @@ fn nothing_but_bad_addresses_is_the_first_error_and_changes_nothing() {
 
 #[test]
 fn both_families_may_have_the_same_port() {
-    if !has_ipv6("places::both_families_may_have_the_same_port") {
+    if !has_ipv6() {
         return;
     }
     // Another program may take the port in between.

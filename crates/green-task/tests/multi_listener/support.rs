@@ -1,7 +1,6 @@
 //! What several of the tests need.
 
-use std::io::{self, Read, Write};
-use std::net::TcpListener;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -69,15 +68,4 @@ pub(crate) fn give_way() {
         green_thread::yield_now();
         std::thread::yield_now();
     }
-}
-
-/// Returns whether there is a loopback of IPv6; says that `test` is skipped if not.
-pub(crate) fn has_ipv6(test: &str) -> bool {
-    let has = TcpListener::bind("[::1]:0").is_ok();
-    if !has {
-        // Not through `eprintln!`, which the test harness swallows.
-        let line = format!("green-skip: {test}: no IPv6 loopback\n");
-        io::stderr().write_all(line.as_bytes()).unwrap();
-    }
-    has
 }

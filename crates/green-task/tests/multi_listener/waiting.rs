@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use green_task::MultiListener;
 use green_task::channel::Socket;
+use green_tests::has_ipv6;
 
-use crate::support::{LONG, client, give_way, has_ipv6, listener, name_of, next, report};
+use crate::support::{LONG, client, give_way, listener, name_of, next, report};
 
 #[test]
 fn the_first_client_of_any_socket_ends_the_wait() {
     let (listener, v4) = listener();
     let mut addresses = vec![v4];
-    if has_ipv6("waiting::the_first_client_of_any_socket_ends_the_wait") {
+    if has_ipv6() {
         listener.open("[::1]:0", 8).unwrap();
         addresses = listener.addresses();
     }

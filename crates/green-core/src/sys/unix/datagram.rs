@@ -4,11 +4,12 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use libc::{iovec, pollfd};
+use libc::iovec;
 use socket2::{SockAddr, SockAddrStorage};
 
+use super::check_len;
+use super::poll::poll_now;
 use super::socket::{MsgFlags, empty_message};
-use super::{check, check_len};
 
 /// Receives a datagram that is there and its sender's address, or returns `WouldBlock`.
 pub(crate) fn recv_from(fd: BorrowedFd<'_>, buf: &mut [u8], flags: MsgFlags) -> io::Result<(usize, SockAddr)> {
@@ -35,10 +36,7 @@ pub(crate) fn no_address() -> SockAddr {
 
 /// Returns whether reading was shut down, so that nothing will come any more.
 pub(crate) fn is_read_shut_down(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut entry = pollfd { fd: fd.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
-    // SAFETY: `entry` is one entry, ours alone for the length of the call, which does not wait.
-    check(unsafe { libc::poll(&raw mut entry, 1, 0) })?;
-    Ok(entry.revents & libc::POLLRDHUP != 0)
+    Ok(poll_now(fd.as_raw_fd(), libc::POLLRDHUP)? & libc::POLLRDHUP != 0)
 }
 
 /// Receives what is there from a Unix stream, or returns `WouldBlock`; also returns whether something beside the data,

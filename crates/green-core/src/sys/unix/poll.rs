@@ -35,18 +35,9 @@ pub(crate) struct Readiness {
 ///
 /// Returns `EBADF` if it is not open.
 pub(crate) fn readiness(fd: RawFd, direction: Direction) -> io::Result<Readiness> {
-    let mut entry = pollfd { fd, events: direction.events(), revents: 0 };
-    loop {
-        // SAFETY: `entry` is one valid pollfd for the length of the call, which does not wait.
-        match check(unsafe { libc::poll(&raw mut entry, 1, 0) }) {
-            Ok(_) => break,
-            // Even so, a signal may come first.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let has = |bits| entry.revents & bits != 0;
-    if has(libc::POLLNVAL) {
+    let found = poll_now(fd, direction.events())?;
+    let has = |bits| found & bits != 0;
+    if has(conditions::NVAL) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
     Ok(Readiness {
@@ -110,6 +101,7 @@ pub(crate) fn poll_now(fd: RawFd, asked: i16) -> io::Result<i16> {
         // SAFETY: the pointer leads to one entry that lives for the length of the call.
         match check(unsafe { libc::poll(&raw mut entry, 1, 0) }) {
             Ok(_) => return Ok(entry.revents),
+            // Although it does not wait, a signal may come first.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
