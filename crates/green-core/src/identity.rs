@@ -155,6 +155,10 @@ impl Identity {
 
     /// Marks that the handle is gone.
     pub(crate) fn set_detached(&self) -> Ends {
+        // After the end nobody looks at it, as when the handle has joined.
+        if self.ends.load(Ordering::Acquire) & DONE != 0 {
+            return Ends::Second;
+        }
         let before = self.ends.fetch_or(DETACHED, Ordering::AcqRel);
         if before & DONE != 0 { Ends::Second } else { Ends::First }
     }

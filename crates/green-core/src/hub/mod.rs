@@ -417,6 +417,7 @@ impl Hub {
     }
 
     /// Queues an unstarted green thread that another worker may take.
+    #[inline(always)]
     pub(crate) fn enqueue_shared(&self, unstarted: Unstarted) {
         self.shared.unstarted().lock().push_back(unstarted);
         self.enqueue_token();
