@@ -455,6 +455,12 @@ impl Hub {
         self.now.get()
     }
 
+    /// Returns true if others run when the current green thread parks.
+    #[inline]
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.run_queue.is_empty()
+    }
+
     /// Panics in the child of a fork: its hub shares the parent's poll.
     #[inline]
     pub(crate) fn check_fork(&self) {
