@@ -155,17 +155,18 @@ impl Builder {
         let accepting = Accepting(Arc::clone(&connections));
         let options = Options { name: self.name.clone(), stack_size: None };
         let handler = Arc::new(handler);
+        let theirs = Arc::clone(&connections);
         let acceptor = spawn::spawn(options, move || {
-            // Dropped last of all, when the listener is closed.
-            let accepting = accepting;
-            self.accept(&accepting.0, listener, &handler);
+            self.accept(&theirs, listener, handler);
+            // Named last and dropped last, started or not: the listener is closed by then and the handler gone.
+            drop(accepting);
         })?;
         connections.enter_acceptor(acceptor);
         Ok(Server::new(connections))
     }
 
     /// Accepts until the server is to stop.
-    fn accept<L, H, R>(&self, connections: &Arc<Connections>, listener: L, handler: &Arc<H>)
+    fn accept<L, H, R>(self, connections: &Arc<Connections>, listener: L, handler: Arc<H>)
     where
         L: Listener,
         H: Fn(L::Stream, L::Addr) -> R + Send + Sync + 'static,
@@ -175,7 +176,7 @@ impl Builder {
         while !connections.is_stopping() {
             let room = connections.take_room();
             let failure = match listener.accept() {
-                Ok((stream, addr)) => self.handle(connections, room, stream, addr, handler),
+                Ok((stream, addr)) => self.handle(connections, room, stream, addr, &handler),
                 Err(error) => Err(ServeError::Accept(error)),
             };
             match failure {
@@ -211,14 +212,9 @@ impl Builder {
         let options = Options { name: self.name.clone(), stack_size: self.stack_size };
         let (handler, on_error) = (Arc::clone(handler), Arc::clone(&self.on_error));
         let joiner = spawn::spawn(options, move || {
-            let _room = room;
-            let error = match catch_unwind(AssertUnwindSafe(|| handler(stream, addr).into_error())) {
-                Ok(None) => return,
-                Ok(Some(error)) => ServeError::Handler(error),
-                Err(payload) if payload.is::<Killed>() => resume_unwind(payload),
-                Err(payload) => ServeError::Panic(payload),
-            };
-            report(&*on_error, error);
+            attend(handler, on_error, stream, addr);
+            // Named last and dropped last, started or not: the connection is closed by then and the handler let go.
+            drop(room);
         });
         connections.enter_handler(number, joiner.map_err(ServeError::Spawn)?);
         Ok(())
@@ -239,6 +235,21 @@ impl fmt::Debug for Builder {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// Handles a connection, and reports how that ends.
+fn attend<S, A, H, R>(handler: Arc<H>, on_error: Arc<OnError>, stream: S, addr: A)
+where
+    H: Fn(S, A) -> R,
+    R: Ending,
+{
+    let error = match catch_unwind(AssertUnwindSafe(|| handler(stream, addr).into_error())) {
+        Ok(None) => return,
+        Ok(Some(error)) => ServeError::Handler(error),
+        Err(payload) if payload.is::<Killed>() => resume_unwind(payload),
+        Err(payload) => ServeError::Panic(payload),
+    };
+    report(&*on_error, error);
 }
 
 /// Tells `on_error`, whose panics are nobody's business. A kill goes on.
