@@ -141,7 +141,18 @@ where
     ///
     /// [`Collision`] if there is a value already, or another's task that will make it.
     pub fn post(&self, key: K, value: V) -> Result<(), Collision<K>> {
-        self.graph().post(key, value, |known| !known)
+        self.graph().post(key, Ok(Arc::new(value)), |known| !known)
+    }
+
+    /// Makes a key that nobody has made yet fail, as a task of it that returned `error` would. Otherwise as
+    /// [`post`](Self::post); [`replace`](Self::replace) may make it good.
+    ///
+    /// # Errors
+    ///
+    /// Those of `post`.
+    pub fn post_error(&self, key: K, error: impl Into<TaskError>) -> Result<(), Collision<K>> {
+        let failure = PropagateError::new(key.clone(), Failure::Error(error.into()));
+        self.graph().post(key, Err(failure), |known| !known)
     }
 
     /// Sets the value of a key, in place of another if there is one. Those who have got that keep it.
@@ -150,7 +161,7 @@ where
     ///
     /// [`Collision`] if another's task will make it.
     pub fn replace(&self, key: K, value: V) -> Result<(), Collision<K>> {
-        self.graph().post(key, value, |_| true)
+        self.graph().post(key, Ok(Arc::new(value)), |_| true)
     }
 
     /// Waits for the value of a key. A kill point.

@@ -160,9 +160,13 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
         drop(task);
     }
 
-    /// Sets a value, if `may`, which is told whether there is one, agrees.
-    pub(super) fn post(&self, key: K, value: V, may: impl FnOnce(bool) -> bool) -> Result<(), Collision<K>> {
-        let outcome = Ok(Arc::new(value));
+    /// Sets what became of a key, if `may`, which is told whether something has already, agrees.
+    pub(super) fn post(
+        &self,
+        key: K,
+        outcome: Outcome<K, V>,
+        may: impl FnOnce(bool) -> bool,
+    ) -> Result<(), Collision<K>> {
         let (watchers, _old, _task) = {
             let mut state = self.state.lock();
             let own = Some(green_thread::current().id());
@@ -343,7 +347,7 @@ mod tests {
             drop(graph.watch(&keys));
         }
         assert!(graph.state.lock().watchers[&1].len() < 1000);
-        graph.post(1, 7, |_| true).unwrap();
+        graph.post(1, Ok(Arc::new(7)), |_| true).unwrap();
         for mut results in patient {
             assert_eq!(results.next().unwrap().unwrap(), (1, 7));
         }
