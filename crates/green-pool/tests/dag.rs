@@ -500,6 +500,26 @@ fn a_task_that_has_a_handle_may_spawn_others() {
     assert_eq!(dag.get(&30).unwrap(), 832_040);
 }
 
+/// Several wait for all of a chain, tasks and others: each has every result before those that needed it.
+#[test]
+fn no_result_overtakes_what_it_depends_on() {
+    fn check(results: impl Iterator<Item = (u32, u32)>) -> u32 {
+        results.map(|(key, _)| key).reduce(|last, key| if key == last + 1 { key } else { u32::MAX }).unwrap()
+    }
+    everywhere(|| {
+        for _ in 0..50 {
+            let dag: Dag<u32, u32> = Dag::new();
+            for n in 1..8 {
+                dag.spawn(n, [n - 1], |results| Ok(results.count() as u32)).unwrap();
+            }
+            let last = dag.wait_each(0..8);
+            dag.spawn(100, 0..8, |results| Ok(check(results.map(Result::unwrap)))).unwrap();
+            dag.post(0, 0).unwrap();
+            assert_eq!((check(last.map(Result::unwrap)), dag.get(&100).unwrap()), (7, 7));
+        }
+    });
+}
+
 #[test]
 fn a_wide_graph_is_worked_off() {
     let dag: Dag<u32, u64> = Dag::new();
