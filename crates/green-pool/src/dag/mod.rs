@@ -63,6 +63,23 @@ where
     owner: Arc<Owner<K, V>>,
 }
 
+/// A task. When it is dropped, what it has captured goes before the news of its end.
+struct Work<F, K: Eq + Hash + Clone, V> {
+    f: F,
+    results: Results<K, V>,
+    ending: Ending<K, V>,
+}
+
+impl<F, K: Eq + Hash + Clone, V> Work<F, K, V>
+where
+    F: FnOnce(Results<K, V>) -> Result<V, TaskError>,
+{
+    fn run(self) {
+        let Work { f, results, ending } = self;
+        ending.run(|| f(results));
+    }
+}
+
 /// The handles' share in the graph; tasks have shares of their own.
 struct Owner<K: Eq + Hash, V>(Arc<Graph<K, V>>);
 
@@ -102,8 +119,8 @@ where
         let graph = self.graph();
         let deps: HashSet<K> = deps.into_iter().collect();
         let results = graph.begin(&key, &deps).map_err(SpawnError::Collision)?;
-        let ending = Ending::new(Arc::clone(graph), key.clone());
-        match Builder::new().spawn(move || ending.run(|| f(results))) {
+        let work = Work { f, results, ending: Ending::new(Arc::clone(graph), key.clone()) };
+        match Builder::new().spawn(move || work.run()) {
             Ok(thread) => {
                 graph.started(&key, thread);
                 Ok(())
