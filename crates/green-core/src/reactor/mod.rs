@@ -346,7 +346,7 @@ impl Reactor {
         let mut woken = std::mem::take(&mut live.woken);
         drop(guard);
         for unparker in woken.drain(..) {
-            hub.unpark_local(unparker.record(), unparker.generation());
+            hub.unpark_cold(unparker.record(), unparker.generation());
         }
         if let Some(live) = self.0.borrow_mut().as_mut() {
             live.woken = woken;
