@@ -1,10 +1,13 @@
 //! A8, A16, A17: native OS threads beside the hub, and drivers that know nothing of green threads.
 
+use std::cell::Cell;
 use std::collections::HashSet;
-use std::sync::mpsc::channel;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use green::debug::{self, Watchdog};
 use green::pool::tpool::{self, Blocking, Pool};
 use green::sync::{self, Queue};
 use green::thread;
@@ -123,6 +126,50 @@ fn a16_a_blocking_driver_does_not_hold_up_the_ticker() {
     });
 }
 
+/// Starts a watchdog that passes on the reports of the green thread `name`, after it has called `at_once`.
+fn watch(name: &'static str, at_once: impl Fn() + Send + 'static) -> (Watchdog, Receiver<Duration>) {
+    let (sender, reports) = channel();
+    let watchdog = debug::watchdog(Duration::from_millis(20), move |blocked| {
+        if blocked.name() == Some(name) {
+            at_once();
+            let _ = sender.send(blocked.span());
+        }
+    });
+    (watchdog.unwrap(), reports)
+}
+
+fn spawn_local_named<T: 'static>(name: &str, f: impl FnOnce() -> T + 'static) -> thread::LocalJoinHandle<T> {
+    thread::Builder::new().name(name.to_owned()).spawn_local(f).unwrap()
+}
+
+/// A16: made as C code makes it, a call stops the ticker beside it, and is reported.
+#[test]
+fn a16_a_raw_call_freezes_the_ticker_and_is_reported() {
+    let (_watchdog, reports) = watch("raw driver", || ());
+    let ended = Rc::new(Cell::new(false));
+    let ticker = thread::spawn_local({
+        let ended = Rc::clone(&ended);
+        move || {
+            let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+            while !ended.get() {
+                thread::yield_now();
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+            }
+            longest
+        }
+    });
+    let driver = spawn_local_named("raw driver", move || {
+        // The call goes on until somebody has noticed.
+        let span = reports.recv_timeout(Duration::from_secs(60)).unwrap();
+        ended.set(true);
+        span
+    });
+    let span = driver.join().unwrap();
+    let longest = ticker.join().unwrap();
+    assert!(longest >= span, "the ticker went on: {longest:?}, {span:?}");
+}
+
 /// A16: as many queries at once as the pool has threads take as long as one.
 #[test]
 fn a16_twenty_queries_take_as_long_as_one() {
@@ -192,4 +239,32 @@ fn a17_a_row_lock_that_is_held_across_a_switch_does_not_stop_the_process() {
     });
     first.join().unwrap();
     second.join().unwrap();
+}
+
+/// A17: by a raw call, the one that waits for the row stops the one that has it, and is reported. The report gives up the row,
+/// as the timeout of a data base would.
+#[test]
+fn a17_a_row_lock_that_a_raw_call_waits_for_is_reported() {
+    let row: Arc<Row> = Arc::default();
+    let (_watchdog, reports) = watch("raw waiter", {
+        let row = Arc::clone(&row);
+        move || row.unlock()
+    });
+    row.lock();
+    let holder = thread::spawn_local({
+        let row = Arc::clone(&row);
+        move || {
+            thread::yield_now();
+            // Too late: the other was let in by the report.
+            let _had = reports.try_recv().unwrap();
+            row.lock();
+            row.unlock();
+        }
+    });
+    let waiter = spawn_local_named("raw waiter", move || {
+        row.lock();
+        row.unlock();
+    });
+    waiter.join().unwrap();
+    holder.join().unwrap();
 }

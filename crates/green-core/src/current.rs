@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::debug::watchdog;
 use crate::hub::{Hub, Kind, Moment};
 use crate::mode;
 use crate::spawn::unstarted::Task;
@@ -92,7 +93,11 @@ pub(crate) fn make(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
     if kind == Kind::Root && task.is_none() && GUARD.try_with(|_| ()).is_ok() {
         mode::check_poison();
     }
-    let hub = reusable().unwrap_or_else(|| Box::leak(Box::new(Hub::new())));
+    let hub = reusable().unwrap_or_else(|| {
+        let hub: &'static Hub = Box::leak(Box::new(Hub::new()));
+        watchdog::add(hub.shared(), hub.pulse());
+        hub
+    });
     CURRENT.set(hub);
     sys::watch_registrations(Some(hub.unannounced()));
     // Touching a guard registers its destructor; in a late TLS destructor the first is gone already.

@@ -108,7 +108,7 @@ mod loom_tests {
                     count += 1;
                 }
                 if count < 2 && inbox.may_sleep(Bed::Poll) {
-                    while inbox.flag().asleep() {
+                    while inbox.flag().is_asleep() {
                         loom::thread::yield_now();
                     }
                 }

@@ -14,9 +14,10 @@
 //! | Leaked   | its OS thread ended with it suspended (I15); never leaves this state | nothing                    |
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::{fmt, ptr};
 
 use crate::context::Slot;
 use crate::greenlet::ThreadGreenlets;
@@ -69,6 +70,8 @@ pub(crate) struct Record {
     pub(crate) stack: Cell<Option<Stack>>,
     pub(crate) greenlets: Cell<Option<Rc<ThreadGreenlets>>>,
     pub(crate) locals: Slots,
+    /// The number of who runs here, for who looks from another OS thread; old while nobody does.
+    pub(crate) number: AtomicU64,
 }
 
 // A million of them are meant to be bearable.
@@ -95,6 +98,7 @@ impl Record {
             task: Cell::new(None),
             greenlets: Cell::new(None),
             locals: Slots::new(),
+            number: AtomicU64::new(0),
         }
     }
 
@@ -110,6 +114,12 @@ impl Record {
     /// Makes every unparker of the present life void.
     pub(crate) fn end_generation(&self) {
         self.generation.set(self.generation.get().wrapping_add(1));
+    }
+
+    /// Gives the record what it is to run.
+    pub(crate) fn set_task(&self, task: Arc<dyn Task>) {
+        self.number.store(task.identity().id().get(), Ordering::Relaxed);
+        self.task.set(Some(task));
     }
 
     /// Returns what the green thread whose record this is runs.
@@ -130,6 +140,32 @@ impl Record {
         // who takes it for a moment, in `task`, puts the same back before anything else runs.
         let task = unsafe { &*self.task.as_ptr() };
         task.as_deref().expect("a live record has a task")
+    }
+}
+
+/// Where a hub tells who runs on it, for who looks from another OS thread.
+///
+/// Ordering: the record was made before it is stored with `Release`, and is loaded with `Acquire`.
+#[derive(Debug)]
+pub(crate) struct Running(AtomicPtr<Record>);
+
+impl Running {
+    pub(crate) const fn nobody() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Says that `record` runs; on x86 it is one store.
+    #[inline(always)]
+    pub(crate) fn set(&self, record: &'static Record) {
+        self.0.store(ptr::from_ref(record).cast_mut(), Ordering::Release);
+    }
+
+    /// Returns the number of who runs, or ran just now; 0 for nobody.
+    pub(crate) fn number(&self) -> u64 {
+        let record = self.0.load(Ordering::Acquire);
+        // SAFETY: the pointer is null or came from a reference that lives for ever (records are never freed). Of the record,
+        // which belongs to another OS thread (I2), only an atomic is looked at.
+        unsafe { record.as_ref() }.map_or(0, |record| record.number.load(Ordering::Relaxed))
     }
 }
 

@@ -249,7 +249,7 @@ impl Hub {
         }
         // A root that waits in place may be unwinding, which is none of the calls' business (I13).
         let tokens = panic_count::suspend();
-        self.current.set(self.loop_record);
+        self.set_current(self.loop_record);
         self.calls.running.set(true);
         // Only those that are due now: one that schedules another would keep the hub from its other duties.
         let due_now = self.calls.due.borrow().len();
@@ -265,7 +265,7 @@ impl Hub {
         self.calls.some.set(!self.calls.due.borrow().is_empty());
         self.calls.refused.set(None);
         self.calls.running.set(false);
-        self.current.set(waiting);
+        self.set_current(waiting);
         panic_count::restore(tokens);
     }
 

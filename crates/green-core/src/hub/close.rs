@@ -70,7 +70,7 @@ impl Hub {
             self.stacks.give(stack);
         }
         self.stacks.clear();
-        self.current.set(self.loop_record);
+        self.set_current(self.loop_record);
         self.closing.set(false);
         self.late.set(false);
         self.run_queue.is_empty() && self.unstartable.borrow().is_empty()
@@ -78,10 +78,10 @@ impl Hub {
 
     /// Destroys what calls of the hub's have put into their green-thread locals.
     fn destroy_loop_locals(&self, root: &'static Record) {
-        self.current.set(self.loop_record);
+        self.set_current(self.loop_record);
         greenlet::on_thread_exit(self.loop_record);
         local::destroy(&self.loop_record.locals);
-        self.current.set(root);
+        self.set_current(root);
     }
 
     /// Takes all timers out: drops the calls that nobody will make, and ends the green threads whose time will not come.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Hub;
+use crate::debug::watchdog;
 use crate::record::{Record, State};
 use crate::run_queue::Runnable;
 use crate::spawn::unstarted::{Task, Unstarted};
@@ -39,7 +40,10 @@ impl Hub {
         if !task.identity().start(Unparker::of(record)) {
             record.interrupts.set_killed();
         }
-        record.task.set(Some(task));
+        if watchdog::is_on() {
+            watchdog::note_start(task.identity());
+        }
+        record.set_task(task);
         Some(record)
     }
 
@@ -71,7 +75,7 @@ impl Hub {
         if !task.identity().start(Unparker::of(root)) {
             root.interrupts.set_killed();
         }
-        root.task.set(Some(task));
+        root.set_task(task);
     }
 
     /// Ends a root that stands for a spawned green thread (`GREEN=off`), whose body has run.
@@ -99,7 +103,7 @@ impl Hub {
             let Some(next) = self.ready(runnable, Some(&mut stack)) else { continue };
             if stack.is_none() && !resumed {
                 next.state.set(State::Running);
-                self.current.set(next);
+                self.set_current(next);
                 return;
             }
             self.leave(stack, next);
@@ -117,6 +121,9 @@ impl Hub {
 
     /// Empties a record for its next user; every unparker of the ended green thread becomes void.
     pub(super) fn retire(&self, record: &'static Record) {
+        if watchdog::is_on() {
+            watchdog::note_end(record);
+        }
         record.end_generation();
         record.notified.set(false);
         record.exiting.set(false);

@@ -61,6 +61,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(crate) use close::Moment;
 
 use crate::context::Slot;
+use crate::debug::watchdog::Pulse;
 use crate::identity::Identity;
 use crate::panic_count;
 use crate::placement::Favourite;
@@ -119,6 +120,8 @@ pub(crate) struct Hub {
     shared: &'static Shared,
     kind: Cell<Kind>,
     current: Cell<&'static Record>,
+    /// What others may see of what is done here.
+    pulse: Pulse,
     /// The loop's own record: it waits in place if something that it calls parks.
     loop_record: &'static Record,
     loop_stack: Cell<Option<Stack>>,
@@ -182,6 +185,7 @@ impl Hub {
             shared,
             kind: Cell::new(Kind::Root),
             current: Cell::new(loop_record),
+            pulse: Pulse::new(),
             loop_record,
             loop_stack: Cell::new(None),
             scrap: Slot::empty(),
@@ -228,8 +232,9 @@ impl Hub {
         self.shared.adopt();
         self.loop_record.state.set(State::Running);
         let name = Some("green hub".into());
-        self.loop_record.task.set(Some(Arc::new(Root(Identity::new(ids::next(), name)))));
-        self.current.set(self.loop_record);
+        self.loop_record.set_task(Arc::new(Root(Identity::new(ids::next(), name))));
+        self.pulse.begin(kind == Kind::Worker);
+        self.set_current(self.loop_record);
         if kind == Kind::Root {
             let root = self.records.take(self.shared);
             root.is_root.set(true);
@@ -238,7 +243,7 @@ impl Hub {
                 let name = std::thread::current().name().map(Into::into);
                 Arc::new(Root(Identity::new(ids::next(), name)))
             });
-            self.current.set(root);
+            self.set_current(root);
             self.stand_for(task);
         }
     }
@@ -246,6 +251,17 @@ impl Hub {
     /// Returns what is to be raised when the OS thread uses another thread-local that will be destroyed.
     pub(crate) fn unannounced(&self) -> &Cell<bool> {
         &self.unannounced
+    }
+
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
+
+    /// Notes who runs from here on.
+    #[inline(always)]
+    fn set_current(&self, record: &'static Record) {
+        self.current.set(record);
+        self.pulse.running.set(record);
     }
 
     pub(crate) fn shared(&self) -> &'static Shared {

@@ -168,6 +168,11 @@ impl Shared {
         self.live.store(live, Ordering::Relaxed);
     }
 
+    /// Returns how many green threads live here, roots aside.
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
     /// Returns about how many green threads live here or are on their way: for placement.
     pub(crate) fn load(&self) -> usize {
         let begun = self.begun.load(Ordering::Relaxed);

@@ -133,7 +133,7 @@ impl Hub {
     #[inline(always)]
     pub(super) fn switch_to(&self, from: &Slot, next: &'static Record) {
         next.state.set(State::Running);
-        self.current.set(next);
+        self.set_current(next);
         if std::ptr::eq(from, &raw const next.slot) {
             return;
         }

@@ -82,6 +82,7 @@ impl Hub {
         let now = clock::ticks(clock::now());
         self.run_queue.refill(now.saturating_sub(self.now.get()));
         self.now.set(now);
+        self.pulse().beat(now);
         self.drain_inbox();
         self.fire_timers(now);
         // With nobody runnable the sleep asks the kernel, and comes back at once if something is there.
@@ -98,7 +99,9 @@ impl Hub {
 
     /// Notes the time from which the next budget counts.
     pub(super) fn mark_time(&self) {
-        self.now.set(clock::ticks(clock::now()));
+        let now = clock::ticks(clock::now());
+        self.now.set(now);
+        self.pulse().beat(now);
         self.run_queue.rest();
     }
 

@@ -70,9 +70,8 @@ impl WakeFlag {
         fence(Ordering::SeqCst);
     }
 
-    #[cfg(loom)]
     /// Returns true while nobody has rung since [`announce`](Self::announce).
-    pub(crate) fn asleep(&self) -> bool {
+    pub(crate) fn is_asleep(&self) -> bool {
         self.0.load(Ordering::Acquire) != AWAKE
     }
 
@@ -140,7 +139,7 @@ mod loom_tests {
                     continue;
                 }
                 // The sleep itself: it ends only by a ring. A lost ring would spin here for ever, which loom reports.
-                while flag.asleep() {
+                while flag.is_asleep() {
                     loom::thread::yield_now();
                 }
             }
