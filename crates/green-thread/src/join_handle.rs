@@ -191,8 +191,8 @@ impl<T> JoinHandle<T> {
     /// Asks the green thread to end as [`kill`](JoinHandle::kill) does, with a payload of the caller's choice.
     ///
     /// It unwinds with `payload`, which [`join`](JoinHandle::join) returns, instead of [`Killed`](crate::Killed). If it
-    /// catches that, the next park unwinds with `Killed`. Of several payloads the first counts. One that comes too
-    /// late is dropped.
+    /// catches that, the next park unwinds with `Killed`; if it then returns or panics before any, that is how it ended. Of
+    /// several payloads the first counts. One that comes too late is dropped.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@
 mod modes;
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -285,6 +285,64 @@ fn a_payload_that_was_caught_comes_back_as_killed() {
     child.kill_with(Box::new(7_u8)).unwrap();
     child.kill_with(Box::new(8_u8)).unwrap();
     assert_eq!(child.join().unwrap(), (true, true));
+}
+
+/// Catches a kill with `payload`, and ends by `then`; returns what its links and its joiner are told.
+fn caught<T: Send + 'static>(
+    payload: Box<dyn Any + Send>,
+    then: impl FnOnce(Box<dyn Any + Send>) -> T + Send + 'static,
+) -> (Exit, thread::Result<T>) {
+    let (started, told) = (Flag::new(), Arc::new(Mutex::new(None)));
+    let child = thread::spawn({
+        let started = started.clone();
+        move || {
+            started.raise();
+            then(catch_unwind(thread::park).unwrap_err())
+        }
+    });
+    child.link({
+        let told = Arc::clone(&told);
+        move |exit| *told.lock().unwrap() = Some(exit)
+    });
+    started.wait();
+    child.kill_with(payload).unwrap();
+    let remote = child.remote();
+    let result = child.join();
+    let exit = told.lock().unwrap().take().unwrap();
+    assert_eq!(remote.exit(), Some(exit));
+    (exit, result)
+}
+
+#[test]
+fn whoever_catches_a_payload_ends_as_it_will() {
+    // It returns.
+    let (exit, result) = caught(Box::new("the kill's"), |_| 5);
+    assert_eq!((exit, result.unwrap()), (Exit::Returned, 5));
+    // It passes it on, whatever it is.
+    for payload in
+        [Box::new("the kill's") as Box<dyn Any + Send>, Box::new(7_u8), Box::new(()), Box::new(String::new())]
+    {
+        let kind = (*payload).type_id();
+        let (exit, result) = caught::<()>(payload, |payload| resume_unwind(payload));
+        assert_eq!((exit, (*result.unwrap_err()).type_id()), (Exit::Killed, kind));
+    }
+    // It panics with its own, while it has the other or after it: in the same place then, perhaps.
+    let (exit, result) = caught::<()>(Box::new("the kill's"), |_payload| quiet_panic("its own"));
+    assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&"its own")));
+    for _ in 0..10 {
+        let (exit, result) = caught::<()>(Box::new("the kill's"), |payload| {
+            drop(payload);
+            quiet_panic("its own")
+        });
+        assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&"its own")));
+        let (exit, result) = caught::<()>(Box::new("the kill's".to_owned()), |payload| {
+            drop(payload);
+            resume_unwind(Box::new("its own".to_owned()))
+        });
+        assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&"its own".to_owned())));
+    }
+    let (exit, result) = caught::<()>(Box::new(7_u8), |_payload| resume_unwind(Box::new(7_u8)));
+    assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&7_u8)));
 }
 
 #[test]
