@@ -110,6 +110,67 @@ fn order_of_links() {
     }
 }
 
+/// A panic in a link is its own affair, its payload's destructor included; in the caller it is the caller's.
+#[test]
+fn a_panic_of_a_link_goes_as_far_as_is_said() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("a payload's destructor"));
+        }
+    }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let note = |name| {
+        let log = Arc::clone(&log);
+        move |exit| log.lock().unwrap().push((name, exit))
+    };
+    let child = thread::spawn(|| {
+        thread::park();
+        5
+    });
+    child.link(note("first"));
+    child.link(|_| quiet_panic("a link"));
+    child.link(note("second"));
+    child.on_exit(|| resume_unwind(Box::new(Bomb)));
+    child.link(note("third"));
+    child.thread().unpark();
+    until(|| child.is_finished());
+    assert_eq!(*log.lock().unwrap(), ["first", "second", "third"].map(|name| (name, Exit::Returned)));
+    let late = [
+        catch_unwind(AssertUnwindSafe(|| _ = child.link(|_| quiet_panic("late")))),
+        catch_unwind(AssertUnwindSafe(|| child.on_exit(|| quiet_panic("late")))),
+    ];
+    assert!(late.iter().all(|late| late.as_ref().is_err_and(|payload| payload.downcast_ref() == Some(&"late"))));
+    assert_eq!(child.remote().exit(), Some(Exit::Returned));
+    assert_eq!(child.join().unwrap(), 5);
+}
+
+/// Kills reach a link in the caller, and none in the green thread that ends.
+#[test]
+fn a_kill_reaches_a_link_in_the_caller_alone() {
+    let ended = Arc::new(thread::spawn(|| {}));
+    until(|| ended.is_finished());
+    let caller = thread::spawn(move || {
+        ended.link(|_| thread::park());
+    });
+    caller.kill().unwrap();
+    assert!(caller.join().unwrap_err().is::<Killed>());
+
+    let (begun, go) = (Flag::new(), Flag::new());
+    let (begin, wait) = (begun.clone(), go.clone());
+    let linked = thread::spawn_local(thread::park);
+    linked.link(move |_| {
+        begin.raise();
+        wait.wait();
+        thread::yield_now();
+    });
+    linked.thread().unpark();
+    begun.wait();
+    linked.kill().unwrap();
+    go.raise();
+    linked.join().unwrap();
+}
+
 /// What a link is told, whether it is there before the end or comes after.
 fn check_exit(expected: Exit, body: impl FnOnce() + Send + 'static, meddle: impl FnOnce(&thread::JoinHandle<()>)) {
     let child = thread::spawn(body);

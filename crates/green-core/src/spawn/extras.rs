@@ -8,8 +8,8 @@ use std::any::{Any, TypeId};
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::task::Waker;
+use std::{mem, ptr};
 
 use parking_lot::Mutex;
 
@@ -97,8 +97,8 @@ impl Extras {
     #[cold]
     pub(crate) fn run_links(&self, identity: &Identity) {
         while let Some(link) = self.next_link(identity) {
-            // A panic was reported by the panic hook; it must not keep the others from running.
-            let _ = catch_unwind(AssertUnwindSafe(|| link(identity.exit())));
+            // It must not keep the others from running.
+            contain(|| link(identity.exit()));
         }
     }
 
@@ -110,7 +110,7 @@ impl Extras {
             identity.close_exits();
             let unused = few.as_mut().and_then(|few| few.payload.take());
             drop(few);
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(unused)));
+            contain(|| drop(unused));
         }
         next.map(|(_, link)| link)
     }
@@ -170,7 +170,7 @@ impl Extras {
                 let mut few = self.0.lock();
                 let wakers = &mut few.get_or_insert_default().wakers;
                 match wakers.iter_mut().find(|entry| entry.0 == number) {
-                    Some(entry) => Some(std::mem::replace(&mut entry.1, waker)),
+                    Some(entry) => Some(mem::replace(&mut entry.1, waker)),
                     None => {
                         wakers.push((number, waker));
                         None
@@ -202,9 +202,9 @@ impl Extras {
     /// Wakes the tasks that wait for the end, which has come. Never unwinds.
     #[cold]
     pub(crate) fn wake_all(&self) {
-        let wakers = self.0.lock().as_mut().map(|few| std::mem::take(&mut few.wakers));
+        let wakers = self.0.lock().as_mut().map(|few| mem::take(&mut few.wakers));
         for (_, waker) in wakers.into_iter().flatten() {
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            contain(|| waker.wake());
         }
     }
 
@@ -217,6 +217,14 @@ impl Extras {
     pub(crate) fn place(&self) -> Option<Place> {
         self.0.lock().as_ref().and_then(|few| few.place)
     }
+}
+
+/// Calls `f`. A panic was reported by the panic hook and goes no further, nor does one of its payload's destructor. Never
+/// unwinds.
+pub(super) fn contain(f: impl FnOnce()) {
+    let dropped = catch_unwind(AssertUnwindSafe(f)).or_else(|payload| catch_unwind(AssertUnwindSafe(|| drop(payload))));
+    // The payload of that one is leaked, lest it go on like this.
+    dropped.unwrap_or_else(mem::forget);
 }
 
 impl LinkId {
