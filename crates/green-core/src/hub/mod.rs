@@ -42,6 +42,7 @@ mod calls;
 mod close;
 mod delay;
 mod handle;
+mod leaks;
 mod lifecycle;
 mod patience;
 pub(crate) mod shared;
@@ -79,12 +80,14 @@ use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
 use calls::{Calls, Due};
 use handle::Posts;
+use leaks::Leaks;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
 use wait::Waits;
 
 pub use handle::HubHandle;
+pub use leaks::{OnLeak, on_leak};
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +129,7 @@ pub(crate) struct Hub {
     run_queue: RunQueue,
     timers: RefCell<Timers<TimerEvent>>,
     calls: Calls,
+    leaks: Leaks,
     waits: Waits,
     patience: Patience,
     reactor: Reactor,
@@ -186,6 +190,7 @@ impl Hub {
             run_queue: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
             calls: Calls::new(),
+            leaks: Leaks::new(),
             waits: Waits::new(),
             patience: Patience::new(),
             reactor: Reactor::new(),
