@@ -66,6 +66,23 @@ where
     owner: Arc<Owner<K, V>>,
 }
 
+/// A task. When it is dropped, what it has captured goes before the news of its end.
+struct Work<F, K, V> {
+    f: F,
+    results: Results<K, V>,
+    ending: Ending<K, V>,
+}
+
+impl<F, K, V> Work<F, K, V>
+where
+    F: FnOnce(Results<K, V>) -> Result<V, TaskError>,
+{
+    fn run(self) {
+        let Work { f, results, ending } = self;
+        ending.run(|| f(results));
+    }
+}
+
 /// The handles' share in the graph; tasks have shares of their own.
 struct Owner<K, V>(Arc<Graph<K, V>>);
 
@@ -104,8 +121,8 @@ where
     {
         let graph = self.graph();
         let (name, results) = graph.begin(key, deps).map_err(SpawnError::Collision)?;
-        let ending = Ending::new(Arc::clone(graph), name.clone());
-        match Builder::new().spawn(move || ending.run(|| f(results))) {
+        let work = Work { f, results, ending: Ending::new(Arc::clone(graph), name.clone()) };
+        match Builder::new().spawn(move || work.run()) {
             Ok(thread) => {
                 graph.started(&name, thread);
                 Ok(())
@@ -143,7 +160,17 @@ where
     ///
     /// [`Collision`] if there is a value already, or another's task that will make it.
     pub fn post(&self, key: K, value: V) -> Result<(), Collision<K>> {
-        self.graph().post(key, value, |known| !known)
+        self.graph().post(key, Ok(Arc::new(value)), |known| !known)
+    }
+
+    /// Makes a key that nobody has made yet fail, as a task of it that returned `error` would. Otherwise as
+    /// [`post`](Self::post); [`replace`](Self::replace) may make it good.
+    ///
+    /// # Errors
+    ///
+    /// Those of `post`.
+    pub fn post_error(&self, key: K, error: impl Into<TaskError>) -> Result<(), Collision<K>> {
+        self.graph().post(key, Err(Arc::new(Failure::Error(error.into()))), |known| !known)
     }
 
     /// Sets the value of a key, in place of another if there is one. Those who have got that keep it.
@@ -152,7 +179,7 @@ where
     ///
     /// [`Collision`] if another's task will make it.
     pub fn replace(&self, key: K, value: V) -> Result<(), Collision<K>> {
-        self.graph().post(key, value, |_| true)
+        self.graph().post(key, Ok(Arc::new(value)), |_| true)
     }
 
     /// Waits for the value of a key. A kill point.

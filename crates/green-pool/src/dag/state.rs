@@ -39,6 +39,13 @@ struct Watcher<K, V> {
     interest: Weak<()>,
 }
 
+/// What is left when an outcome has been told.
+struct Settled<K, V> {
+    _watchers: Watchers<K, V>,
+    _unwanted: Vec<(Name<K>, Outcome<V>)>,
+    _old: Option<Known<K, V>>,
+}
+
 pub(super) struct Graph<K, V> {
     names: Names<K>,
     state: Mutex<State<K, V>>,
@@ -90,12 +97,19 @@ impl<K, V> Default for Graph<K, V> {
 }
 
 impl<K, V> State<K, V> {
-    /// Notes what became of a key, and returns who is to be told, and what was known before.
-    fn settle(&mut self, name: &Name<K>, outcome: Outcome<V>) -> (Watchers<K, V>, Option<Known<K, V>>) {
+    /// Notes what became of a key, and tells those who wait for it. Returns what is to be dropped without the lock.
+    ///
+    /// They are told under the lock, which they need to settle anything. If they were told without it, the first of them
+    /// could end at once, and its outcome reach the second before this one. A send waits for nobody.
+    fn settle(&mut self, name: &Name<K>, outcome: Outcome<V>) -> Settled<K, V> {
+        let watchers = self.watchers.remove(&name.number).unwrap_or_default();
+        // Whoever has stopped waiting does not want it.
+        let send = |watcher: &Watcher<K, V>| watcher.sender.send((name.clone(), outcome.clone())).err();
+        let unwanted = watchers.iter().filter_map(send).map(|error| error.0).collect();
         self.turns += 1;
         let known = Known { turn: self.turns, name: name.clone(), outcome };
         let old = self.outcomes.insert(name.number, known);
-        (self.watchers.remove(&name.number).unwrap_or_default(), old)
+        Settled { _watchers: watchers, _unwanted: unwanted, _old: old }
     }
 
     fn missing(&self, task: &Task<K>) -> Vec<Name<K>> {
@@ -172,12 +186,11 @@ impl<K, V> Graph<K, V> {
 
     /// Notes the end of a task, unless it has posted its value itself.
     fn end(&self, name: &Name<K>, outcome: Outcome<V>) {
-        let (watchers, _task) = {
+        let _dropped_without_the_lock = {
             let mut state = self.state.lock();
             let Some(task) = state.tasks.remove(&name.number) else { return };
-            (state.settle(name, outcome.clone()).0, task)
+            (state.settle(name, outcome), task)
         };
-        tell(&watchers, name, &outcome);
     }
 
     /// Notes that a task was dropped: it will not end any more.
@@ -258,12 +271,11 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
         Ok((name, self.watch_names(deps)))
     }
 
-    /// Sets a value, if `may`, which is told whether there is one, agrees.
-    pub(super) fn post(&self, key: K, value: V, may: impl FnOnce(bool) -> bool) -> Result<(), Collision<K>> {
+    /// Sets what became of a key, if `may`, which is told whether something has already, agrees.
+    pub(super) fn post(&self, key: K, outcome: Outcome<V>, may: impl FnOnce(bool) -> bool) -> Result<(), Collision<K>> {
         let name = self.names.name(&key);
-        let outcome = Ok(Arc::new(value));
         let own = Some(green_thread::current().id());
-        let (watchers, _old, _task) = {
+        let _dropped_without_the_lock = {
             let mut state = self.state.lock();
             let is_anothers = state.tasks.get(&name.number).is_some_and(|task| task.runner != own);
             if is_anothers || !may(state.outcomes.contains_key(&name.number)) {
@@ -271,10 +283,8 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
             }
             // Its own task is done as far as the graph goes.
             let task = state.tasks.remove(&name.number);
-            let (watchers, old) = state.settle(&name, outcome.clone());
-            (watchers, old, task)
+            (state.settle(&name, outcome), task)
         };
-        tell(&watchers, &name, &outcome);
         Ok(())
     }
 
@@ -306,13 +316,6 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
             let _ = thread.kill();
         }
         true
-    }
-}
-
-fn tell<K, V>(watchers: &Watchers<K, V>, name: &Name<K>, outcome: &Outcome<V>) {
-    for watcher in watchers {
-        // Whoever has stopped waiting does not want it.
-        let _ = watcher.sender.send((name.clone(), outcome.clone()));
     }
 }
 
@@ -393,7 +396,7 @@ mod tests {
         }
         let number = graph.names.find(&1).unwrap().number;
         assert!(graph.state.lock().watchers[&number].len() < 1000);
-        graph.post(1, 7, |_| true).unwrap();
+        graph.post(1, Ok(Arc::new(7)), |_| true).unwrap();
         for mut results in patient {
             assert_eq!(results.next().unwrap().unwrap(), (1, 7));
         }
