@@ -108,9 +108,9 @@ fn a_job_that_was_run_at_once_is_awaited_too() {
 }
 
 #[test]
-fn jobs_are_awaited_by_executors_of_other_worlds() {
+fn jobs_are_awaited_on_other_os_threads() {
     let pool = Arc::new(GreenPool::new(4));
-    let worlds: Vec<_> = (0..4_u32)
+    let runs: Vec<_> = (0..4_u32)
         .map(|_| {
             // Started from here: this OS thread may be their home, and is not blocked below.
             let jobs: Vec<_> = (0..50_u32).map(|n| pool.spawn(move || n)).collect();
@@ -128,8 +128,8 @@ fn jobs_are_awaited_by_executors_of_other_worlds() {
             })
         })
         .collect();
-    until(|| worlds.iter().all(std::thread::JoinHandle::is_finished));
-    assert!(worlds.into_iter().all(|world| world.join().unwrap() == 2450));
+    until(|| runs.iter().all(std::thread::JoinHandle::is_finished));
+    assert!(runs.into_iter().all(|run| run.join().unwrap() == 2450));
 }
 
 /// The last waker counts, and is rung once, when the result is there.

@@ -16,10 +16,12 @@
 
 mod cell;
 mod here;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "the end of an OS thread reaches a turn that is leaked with it")]
+mod leak;
 #[expect(unsafe_code, reason = "slots that pass from senders to the receiver")]
 pub(crate) mod list;
 mod mutex;
-#[cfg_attr(not(loom), expect(unsafe_code, reason = "the end of an OS thread reaches a turn that is leaked with it"))]
 pub(crate) mod once;
 mod rwlock;
 #[cfg(all(test, loom))]

@@ -20,10 +20,7 @@
 //! `Acquire`, so what the initialiser did is visible to whoever learns of it.
 
 #[cfg(not(loom))]
-use std::ptr::NonNull;
-
-#[cfg(not(loom))]
-use green_core::hub::{OnLeak, on_leak};
+use green_core::hub::OnLeak;
 use green_core::kill;
 use green_core::primitive::{AtomicU8, Ordering};
 use green_core::unpark::{Outcome, WaitReason};
@@ -113,6 +110,12 @@ impl RawOnce {
         }
     }
 
+    /// Ends the turn of a green thread that will not run again.
+    #[cfg(not(loom))]
+    pub(super) fn poison(&self) {
+        self.end(POISONED);
+    }
+
     /// Sleeps until a turn ends; returns at once if the state is not `seen` any more.
     #[cold]
     fn sleep(&self, seen: u8) {
@@ -140,20 +143,12 @@ pub(crate) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     fn new(once: &'a RawOnce, was_poisoned: bool) -> Self {
-        #[cfg(not(loom))]
-        let _leak = {
-            let once = NonNull::from(once);
-            // SAFETY: this runs only while the turn is there, in a frame that is leaked and not unwound: so its borrow of the
-            // `Once` has not ended. What it may borrow from is there: stacks that are leaked with it stay mapped (I8), and a hub
-            // that closes when thread-locals may be gone does not run this.
-            on_leak(move || unsafe { once.as_ref() }.end(POISONED))
-        };
         Self {
             once,
             end: POISONED,
             was_poisoned,
             #[cfg(not(loom))]
-            _leak,
+            _leak: super::leak::poison_if_leaked(once),
         }
     }
 
