@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::greenlet;
+use crate::greenlet::{self, RawCoroutine};
 
 /// What something that is started sees of its starter's bindings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -205,18 +205,20 @@ impl Bindings {
 
     /// Runs `f` with these as the running greenlet's bindings, and puts back its own afterwards.
     ///
-    /// A coroutine that is suspended inside leaves them to whoever resumed it, as it is one greenlet with that one.
+    /// A coroutine may be suspended inside, and resumed from another greenlet. It takes these bindings along: whoever resumes
+    /// it has its own again when it comes back. To that end the coroutines of the running green thread are searched.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
         /// Puts back what was there, even if `f` unwinds.
         struct Restore(Option<Bindings>);
 
         impl Drop for Restore {
             fn drop(&mut self) {
-                drop(greenlet::replace_bindings(self.0.take()));
+                drop(greenlet::replace_bindings(RawCoroutine::end_run(self.0.take())));
             }
         }
 
-        let _restore = Restore(greenlet::replace_bindings(Some(self.clone())));
+        let before = greenlet::replace_bindings(Some(self.clone()));
+        let _restore = Restore(RawCoroutine::begin_run(before));
         f()
     }
 

@@ -1,11 +1,13 @@
 //! Values that are handed down: greenlet's `test_contextvars` (shared, copied, empty), eventlet's `corolocal`, and gevent's
 //! `spawn_tree_locals` (E25, L6, V1).
 
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use green_core::coroutine::generator;
+use green_core::coroutine::{Coroutine, Step, Yielder, generator};
 use green_core::greenlet::{self, Greenlet};
 use green_core::inherited::{Bindings, Inherit, Inherited};
 use green_core::park::yield_now;
@@ -159,6 +161,83 @@ fn a_coroutine_sees_what_its_resumer_sees() {
     VALUE.set(2);
     assert_eq!(values.next().unwrap(), Some(2));
     assert_eq!(Bindings::new().run(|| values.next()).unwrap(), None);
+}
+
+/// What a coroutine runs with goes with it, whoever resumes it, and whoever does has its own back.
+#[test]
+fn a_coroutine_takes_what_it_runs_with_along() {
+    static VALUE: Inherited<u8> = Inherited::new();
+    let greenlet = |value: u8, coroutine: &Rc<RefCell<_>>| {
+        let coroutine: Rc<RefCell<Coroutine<(), Option<u8>, ()>>> = Rc::clone(coroutine);
+        move |_| {
+            VALUE.set(value);
+            let step = coroutine.borrow_mut().resume(());
+            (step, VALUE.get())
+        }
+    };
+    VALUE.set(1);
+    let coroutine = Rc::new(RefCell::new(Coroutine::new(|out: &Yielder<(), Option<u8>>, ()| {
+        out.suspend(VALUE.get());
+        let (outer, inner) = (Bindings::new(), Bindings::new());
+        outer.run(|| {
+            VALUE.set(10);
+            out.suspend(VALUE.get());
+            inner.run(|| {
+                out.suspend(VALUE.get());
+                VALUE.set(20);
+                out.suspend(VALUE.get());
+            });
+            out.suspend(VALUE.get());
+        });
+        out.suspend(VALUE.get());
+    })));
+    // Each step by another greenlet, with bindings of its own.
+    let mut came = Vec::new();
+    for value in 2..9 {
+        let step = Greenlet::new(greenlet(value, &coroutine)).switch(());
+        let (step, own) = step.take::<(Step<Option<u8>, ()>, Option<u8>)>().unwrap();
+        assert_eq!(own, Some(value), "what the coroutine runs with is not its resumer's");
+        came.push(step);
+        assert_eq!(VALUE.get(), Some(1));
+    }
+    let values = [Some(2), Some(10), None, Some(20), Some(10), Some(7)].map(Step::Yield);
+    assert_eq!(came[..6], values);
+    assert_eq!(came[6], Step::Done(()));
+}
+
+/// It is taken off when the coroutine is unwound where it was suspended, by whichever greenlet.
+#[test]
+fn a_coroutine_that_is_dropped_inside_leaves_nothing() {
+    static VALUE: Inherited<u8> = Inherited::new();
+    VALUE.set(1);
+    let seen = Rc::new(Cell::new(None));
+    struct Look(Rc<Cell<Option<u8>>>);
+    impl Drop for Look {
+        fn drop(&mut self) {
+            self.0.set(VALUE.get());
+        }
+    }
+    let look = Look(Rc::clone(&seen));
+    let mut inside = generator(move |out| {
+        let mut nested = generator(|out| Bindings::new().run(|| out.suspend(VALUE.set(3))));
+        let _look = look;
+        Bindings::new().run(|| {
+            VALUE.set(2);
+            nested.next();
+            assert_eq!(VALUE.get(), Some(2));
+            out.suspend(());
+        });
+    });
+    inside.next().unwrap();
+    assert_eq!(VALUE.get(), Some(1));
+    let other = Greenlet::new(move |_| {
+        VALUE.set(5);
+        drop(inside);
+        VALUE.get()
+    });
+    assert_eq!(other.switch(()).take::<Option<u8>>().unwrap(), Some(5));
+    // The set of the run was put away before the body's own values went.
+    assert_eq!((seen.get(), VALUE.get()), (Some(5), Some(1)));
 }
 
 #[test]

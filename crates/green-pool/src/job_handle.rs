@@ -1,6 +1,7 @@
 //! `JobHandle`, the owned right to wait for a job of a pool and take its result.
 
 use std::fmt;
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use green_core::kill;
@@ -9,6 +10,8 @@ use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::{Lasting, Waitable};
 use green_thread::{JoinHandle, KillError, Result, Thread};
+
+use crate::JobFuture;
 
 /// Waits for a job of a [`GreenPool`](crate::GreenPool), takes its result, and can kill it.
 ///
@@ -162,6 +165,18 @@ impl<T> Waitable for JobHandle<T> {
 }
 
 impl<T> Lasting for JobHandle<T> {}
+
+impl<T> IntoFuture for JobHandle<T> {
+    type Output = Result<T>;
+    type IntoFuture = JobFuture<T>;
+
+    fn into_future(self) -> JobFuture<T> {
+        match self.0 {
+            State::Spawned(handle) => JobFuture::spawned(handle),
+            State::Done(result) => JobFuture::done(result.into_inner()),
+        }
+    }
+}
 
 impl<T> fmt::Debug for JobHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,14 @@
 //! `LocalJobHandle`, the handle of a job whose closure and result never leave this OS thread.
 
 use std::fmt;
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::{Lasting, Waitable};
 use green_thread::{KillError, LocalJoinHandle, Result, Thread};
+
+use crate::LocalJobFuture;
 
 /// Waits for a job that [`GreenPool::spawn_local`](crate::GreenPool::spawn_local) started, and takes its result.
 ///
@@ -130,6 +133,18 @@ impl<T> Waitable for LocalJobHandle<T> {
 }
 
 impl<T> Lasting for LocalJobHandle<T> {}
+
+impl<T> IntoFuture for LocalJobHandle<T> {
+    type Output = Result<T>;
+    type IntoFuture = LocalJobFuture<T>;
+
+    fn into_future(self) -> LocalJobFuture<T> {
+        match self.0 {
+            State::Spawned(handle) => LocalJobFuture::spawned(handle),
+            State::Done(result) => LocalJobFuture::done(result),
+        }
+    }
+}
 
 impl<T> fmt::Debug for LocalJobHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,9 +2,13 @@
 
 mod lookers;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::panic::panic_any;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -530,4 +534,180 @@ fn a_wide_graph_is_worked_off() {
     }
     assert_eq!(dag.wait_all().unwrap().len(), 500);
     assert_eq!((dag.running(), dag.keys().len()), (0, 500));
+}
+
+// Keys whose methods are no mere computations. The graph calls them, and must hold nothing while it does.
+
+type Act = Arc<dyn Fn(&'static str) + Send + Sync>;
+
+/// What the keys of a test do in their methods, besides what these are for.
+#[derive(Clone, Default)]
+struct Conduct(Arc<Mutex<Option<Act>>>);
+
+green_thread::thread_local! {
+    static BUSY: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Conduct {
+    fn set(&self, act: impl Fn(&'static str) + Send + Sync + 'static) {
+        *self.0.lock().unwrap() = Some(Arc::new(act));
+    }
+
+    /// Does it, unless it is being done by the same green thread.
+    fn act(&self, method: &'static str) {
+        let act = self.0.lock().unwrap().clone();
+        let Some(act) = act.filter(|_| !BUSY.replace(true)) else { return };
+        let done = catch_unwind(AssertUnwindSafe(|| act(method)));
+        BUSY.set(false);
+        if let Err(payload) = done {
+            resume_unwind(payload);
+        }
+    }
+}
+
+struct Key(u32, Conduct);
+
+impl Key {
+    fn number(&self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.1.act("hash");
+        // All have one hash, so that all are compared.
+        state.write_u32(7);
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Key) -> bool {
+        self.1.act("eq");
+        self.0 == other.0
+    }
+}
+
+impl Eq for Key {}
+
+impl Clone for Key {
+    fn clone(&self) -> Key {
+        self.1.act("clone");
+        Key(self.0, self.1.clone())
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.1.act("drop");
+    }
+}
+
+/// Does whatever a graph can be asked for, with the keys from `first` to `first + 3`.
+fn use_all(dag: &Dag<Key, u32>, conduct: &Conduct, first: u32) {
+    let key = |n| Key(first + n, conduct.clone());
+    dag.spawn(key(0), [key(1), key(2)], |results| Ok(results.map(|result| result.unwrap().1).sum())).unwrap();
+    dag.spawn(key(3), [key(0), key(4)], |results| Ok(results.map(|result| result.unwrap().1).sum())).unwrap();
+    assert!(dag.waiting_for(&key(0)).is_some());
+    assert!(dag.try_get(&key(1)).is_none());
+    dag.post(key(1), 1).unwrap();
+    assert!(dag.post(key(1), 1).is_err());
+    dag.replace(key(2), 2).unwrap();
+    assert_eq!(dag.get(&key(0)).unwrap(), 3);
+    assert!(dag.kill(&key(3)));
+    dag.post_error(key(4), "no").unwrap();
+    let error = dag.get(&key(3)).unwrap_err();
+    assert_eq!(error.key().number(), first + 3);
+    dag.replace(key(3), 4).unwrap();
+    let mine = |n| (first..first + 4).contains(&n);
+    assert_eq!(dag.keys().iter().filter(|key| mine(key.number())).count(), 4);
+    assert_eq!(dag.items().iter().filter(|(key, _)| mine(key.number())).count(), 4);
+    assert_eq!(dag.wait((0..4).map(key)).unwrap().values().sum::<u32>(), 10);
+    dag.waiting_for_all();
+    dag.running_keys();
+}
+
+#[test]
+fn the_methods_of_a_key_may_wait() {
+    everywhere(|| {
+        let (dag, conduct) = (Dag::new(), Conduct::default());
+        conduct.set(|_| thread::yield_now());
+        // All on one hub: a lock held in the meantime would hold it up for good.
+        let users = [0, 10, 20].map(|first| {
+            let (dag, conduct) = (dag.clone(), conduct.clone());
+            thread::spawn_local(move || use_all(&dag, &conduct, first))
+        });
+        for user in users {
+            user.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_methods_of_a_key_may_use_the_graph() {
+    let (dag, conduct) = (Dag::new(), Conduct::default());
+    let again = (dag.clone(), conduct.clone());
+    conduct.set(move |_| {
+        let (dag, conduct) = &again;
+        let _ = dag.replace(Key(90, conduct.clone()), 1);
+        dag.keys();
+        dag.running_keys();
+        dag.waiting_for_all();
+        dag.waiting_for(&Key(91, conduct.clone()));
+    });
+    use_all(&dag, &conduct, 0);
+    assert!(dag.try_get(&Key(90, Conduct::default())).is_some());
+    // The conduct has a handle to the graph, which has keys with the conduct.
+    conduct.set(|_| {});
+}
+
+/// Whichever call of whichever method panics: the graph is as before, or as after.
+#[test]
+fn a_panic_in_a_method_of_a_key_leaves_the_graph_usable() {
+    for method in ["hash", "eq", "clone"] {
+        for last in 0.. {
+            let (dag, conduct) = (Dag::new(), Conduct::default());
+            dag.post(Key(0, conduct.clone()), 5).unwrap();
+            dag.spawn(Key(1, conduct.clone()), [Key(2, conduct.clone())], |results| Ok(results.count() as u32))
+                .unwrap();
+            let calls = AtomicUsize::new(0);
+            conduct.set(move |called| {
+                if called == method && calls.fetch_add(1, Ordering::Relaxed) == last {
+                    resume_unwind(Box::new("a key panicked"));
+                }
+            });
+            let unwound = catch_unwind(AssertUnwindSafe(|| {
+                let key = |n| Key(n, conduct.clone());
+                let _ = dag.post(key(0), 6);
+                let mut results = dag.wait_each([key(0), key(3)]);
+                dag.replace(key(3), 7).unwrap();
+                assert_eq!(results.next().unwrap().map(|(key, value)| (key.number(), value)).unwrap(), (0, 5));
+                assert_eq!(results.next().unwrap().map(|(key, value)| (key.number(), value)).unwrap(), (3, 7));
+                let _ = dag.spawn(key(4), [key(3), key(0)], |_| Ok(2));
+                (dag.keys(), dag.running_keys(), dag.waiting_for(&key(1)))
+            }));
+            conduct.set(|_| {});
+            let key = |n| Key(n, conduct.clone());
+            assert_eq!(dag.get(&key(0)).unwrap(), 5);
+            let _ = dag.post(key(3), 7);
+            let _ = dag.spawn(key(4), [key(3), key(0)], |_| Ok(2));
+            assert_eq!(dag.get(&key(4)).unwrap(), 2);
+            assert_eq!(dag.running_keys().len(), 1);
+            dag.post(key(2), 1).unwrap();
+            assert_eq!(dag.get(&key(1)).unwrap(), 1);
+            match unwound {
+                Ok(_) => {
+                    assert!(last > 0, "{method} is never called");
+                    break;
+                }
+                Err(payload) => assert_eq!(payload.downcast_ref(), Some(&"a key panicked")),
+            }
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::raw::once::{Begun, Poison, RawOnce};
 /// Whoever comes while it runs parks until it is done. Works in a `static`, before any hub exists.
 ///
 /// Corresponds to [`std::sync::Once`]. A green thread that is killed while it initialises poisons the `Once`, as a panic
-/// does. An initialiser that calls back into its own `Once` waits for itself for ever.
+/// does, and so does one that is lost in the middle because its OS thread has ended. An initialiser that calls back into its own `Once` waits for itself for ever.
 ///
 /// # Examples
 ///

@@ -140,3 +140,21 @@ fn an_initialiser_may_park() {
         assert_eq!(thread.join().unwrap(), 3);
     }
 }
+
+/// I15: an initialiser that is lost with its OS thread cannot be called again.
+#[test]
+fn an_initialiser_that_is_lost_with_its_os_thread_poisons() {
+    static LAZY: LazyLock<u32> = LazyLock::new(|| {
+        loop {
+            green::park();
+        }
+    });
+    let os_thread = std::thread::spawn(|| {
+        green::spawn_local(|| LazyLock::force(&LAZY));
+        green::yield_now();
+    });
+    os_thread.join().unwrap();
+    for _ in 0..2 {
+        assert_eq!(message(|| *LAZY), POISONED);
+    }
+}

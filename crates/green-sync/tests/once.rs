@@ -2,7 +2,7 @@
 
 mod worlds;
 
-use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use green_sync::{Once, OnceState};
@@ -204,4 +204,75 @@ fn a_reentrant_call_waits_and_can_be_killed() {
     victim.kill().unwrap();
     assert!(victim.join().unwrap_err().is::<Killed>());
     assert!(!once.is_completed());
+}
+
+/// I15: an initialiser that is lost with its OS thread has failed, for those who wait for it and for those who come later.
+#[test]
+fn an_initialiser_that_is_lost_with_its_os_thread_poisons() {
+    let once = Arc::new(Once::new());
+    let (theirs, begun, lost) = (Arc::clone(&once), Count::default(), Count::default());
+    let (begin, waiting) = (begun.clone(), lost.clone());
+    let os_thread = std::thread::spawn(move || {
+        let once = Arc::clone(&theirs);
+        let initialiser = move || {
+            once.call_once(|| {
+                begin.add();
+                loop {
+                    green::park();
+                }
+            });
+        };
+        green::spawn_local(initialiser);
+        // One of the same OS thread that waits, and is lost with it.
+        green::spawn_local(move || theirs.call_once(|| ()));
+        green::yield_now();
+        until(|| waiting.get() == 2);
+        linger();
+    });
+    until(|| begun.get() == 1);
+    let waiters: [fn(&Once); 2] = [|once| once.call_once(|| ()), Once::wait];
+    let waiters = waiters.map(|wait| {
+        let (once, lost) = (Arc::clone(&once), lost.clone());
+        green::spawn(move || {
+            lost.add();
+            message(|| wait(&once))
+        })
+    });
+    let patient = green::spawn({
+        let once = Arc::clone(&once);
+        move || once.wait_force()
+    });
+    until(|| os_thread.is_finished());
+    os_thread.join().unwrap();
+    for waiter in waiters {
+        assert_eq!(waiter.join().unwrap(), "Once instance has previously been poisoned");
+    }
+    assert!(!once.is_completed());
+    assert_eq!(message(|| once.call_once(|| ())), "Once instance has previously been poisoned");
+    once.call_once_force(|state| assert!(state.is_poisoned()));
+    patient.join().unwrap();
+}
+
+/// I15: whoever has ended its turn before the OS thread ends owes nothing, nor does one on a root.
+#[test]
+fn initialisers_that_have_ended_are_not_touched_by_the_end_of_their_os_thread() {
+    let onces = Arc::new([const { Once::new() }; 5]);
+    let theirs = Arc::clone(&onces);
+    let os_thread = std::thread::spawn(move || {
+        theirs[0].call_once(green::yield_now);
+        let own = Arc::clone(&theirs);
+        let failing = green::spawn_local(move || {
+            // Nested, and left in another order than begun.
+            own[1].call_once(|| own[2].call_once(green::yield_now));
+            own[3].call_once(|| resume_unwind(Box::new("on purpose")));
+        });
+        assert!(failing.join().is_err());
+        theirs[3].call_once_force(|_| ());
+        let own = Arc::clone(&theirs);
+        green::spawn_local(move || own[4].call_once(green::park));
+        green::yield_now();
+    });
+    os_thread.join().unwrap();
+    assert_eq!(onces.each_ref().map(Once::is_completed), [true, true, true, true, false]);
+    onces[4].call_once_force(|state| assert!(state.is_poisoned()));
 }

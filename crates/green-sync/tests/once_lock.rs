@@ -207,3 +207,31 @@ fn cyclic_initialisation_waits_and_can_be_killed() {
     assert!(victim.join().unwrap_err().is::<Killed>());
     assert_eq!((ONE.get_or_init(|| 1), TWO.get_or_init(|| 2)), (&1, &2));
 }
+
+/// I15: the next one takes the place of an initialiser that is lost with its OS thread.
+#[test]
+fn an_initialiser_that_is_lost_with_its_os_thread_is_replaced() {
+    static CELL: OnceLock<u32> = OnceLock::new();
+    let (begun, go) = (Count::default(), Count::default());
+    let (begin, end) = (begun.clone(), go.clone());
+    let os_thread = std::thread::spawn(move || {
+        green::spawn_local(move || {
+            CELL.get_or_init(|| {
+                begin.add();
+                loop {
+                    green::park();
+                }
+            });
+        });
+        green::yield_now();
+        until(|| end.get() == 1);
+    });
+    until(|| begun.get() == 1);
+    let waiters = [|| *CELL.wait(), || *CELL.get_or_init(|| 7)].map(green::spawn::<fn() -> u32, _>);
+    linger();
+    go.add();
+    for waiter in waiters {
+        assert_eq!(waiter.join().unwrap(), 7);
+    }
+    until(|| os_thread.is_finished());
+}

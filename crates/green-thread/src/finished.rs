@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use green_core::primitive::Mutex;
+use green_core::spawn::Watch;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
 use green_core::{clock, kill};
 
-use crate::{JoinHandle, LinkId, Result};
+use crate::{JoinHandle, Result};
 
 /// Waits for all green threads, and returns their results in the order of the handles.
 ///
@@ -55,9 +57,13 @@ pub fn finished<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) -> Finished
     let done = Arc::new(Done { indices: Mutex::new(VecDeque::new()), consumer: WaitQueue::new() });
     let handles: Vec<_> = handles.into_iter().collect();
     let entries = handles.into_iter().enumerate().map(|(index, handle)| {
-        let done = Arc::clone(&done);
-        let link = handle.link(move |_| done.push(index));
-        Some((handle, link))
+        // A waker and no link: links run before the end, which may take its time from there.
+        let mut watch = handle.watch();
+        let member = Arc::new(Member { index, done: Arc::clone(&done) });
+        if watch.poll(&Waker::from(member)) {
+            done.push(index);
+        }
+        Some((handle, watch))
     });
     let entries: Vec<_> = entries.collect();
     Finished { left: entries.len(), entries, done }
@@ -68,13 +74,13 @@ pub fn finished<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) -> Finished
 /// It takes a constant time for each, however many there are. Each step may wait, and is a kill point. Those that have not
 /// ended when it is dropped go on, detached.
 pub struct Finished<T> {
-    /// The handles and the links by which their ends are told; none for those that were returned.
-    entries: Vec<Option<(JoinHandle<T>, LinkId)>>,
+    /// The handles, and what has their ends told; none for those that were returned.
+    entries: Vec<Option<(JoinHandle<T>, Watch)>>,
     left: usize,
     done: Arc<Done>,
 }
 
-/// The indices of those that have ended, or are about to.
+/// The indices of those that have ended and were not returned.
 struct Done {
     indices: Mutex<VecDeque<usize>>,
     consumer: WaitQueue,
@@ -86,14 +92,32 @@ impl Done {
         self.consumer.notify_one();
     }
 
-    fn first(&self) -> Option<usize> {
-        self.indices.lock().front().copied()
+    fn pop(&self) -> Option<usize> {
+        self.indices.lock().pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.indices.lock().is_empty()
+    }
+}
+
+/// One of those that are waited for.
+struct Member {
+    index: usize,
+    done: Arc<Done>,
+}
+
+impl Wake for Member {
+    fn wake(self: Arc<Self>) {
+        self.done.push(self.index);
     }
 }
 
 impl<T> Finished<T> {
-    /// Returns the next result, if one comes before `timeout` has passed; [`len`](ExactSizeIterator::len) tells whether any is
-    /// left.
+    /// Returns the next result, if one comes before `timeout` has passed; `None` if not, and if all have been returned.
+    ///
+    /// [`len`](ExactSizeIterator::len) tells which: it is 0 after the last. A result that is there is returned however short the
+    /// timeout is, and such a step never waits.
     ///
     /// # Examples
     ///
@@ -105,6 +129,7 @@ impl<T> Finished<T> {
     /// let parked = thread::spawn(thread::park);
     /// let mut finished = thread::finished([parked]);
     /// assert!(finished.next_timeout(Duration::from_millis(1)).is_none());
+    /// assert_eq!(finished.len(), 1, "it is still to come");
     /// for (_, handle) in finished.into_unfinished() {
     ///     handle.thread().unpark();
     ///     handle.join().unwrap();
@@ -114,7 +139,7 @@ impl<T> Finished<T> {
         self.next_until(clock::after(timeout))
     }
 
-    /// Returns the next result, if one comes before `deadline`.
+    /// Returns the next result, if one comes before `deadline`; see [`next_timeout`](Finished::next_timeout).
     ///
     /// # Examples
     ///
@@ -140,27 +165,23 @@ impl<T> Finished<T> {
             return None;
         }
         let index = self.wait(deadline)?;
-        // It has run its links, or will, and then ends. If this wait unwinds, the index is still there for the next call.
-        let (handle, _) = self.entries[index].as_ref().expect("an index comes once");
-        if !handle.wait_until(deadline) {
-            return None;
-        }
-        self.done.indices.lock().pop_front();
-        let (handle, _) = self.entries[index].take()?;
+        let (handle, _) = self.entries[index].take().expect("an index comes once");
         self.left -= 1;
-        Some((index, handle.join()))
+        match handle.try_join() {
+            Ok(result) => Some((index, result)),
+            Err(_) => unreachable!("it has ended"),
+        }
     }
 
-    /// Waits until one has ended, or is about to.
+    /// Waits until one has ended. If this unwinds, none was taken.
     fn wait(&self, deadline: Option<Instant>) -> Option<usize> {
         loop {
-            if let Some(index) = self.done.first() {
+            if let Some(index) = self.done.pop() {
                 return Some(index);
             }
-            let blocked = || self.done.first().is_none();
-            match self.done.consumer.wait_until(deadline, WaitReason::Join, blocked) {
+            match self.done.consumer.wait_until(deadline, WaitReason::Join, || self.done.is_empty()) {
                 Outcome::Unparked => {}
-                Outcome::TimedOut => return self.done.first(),
+                Outcome::TimedOut => return self.done.pop(),
                 Outcome::Interrupted => kill::deliver(),
             }
         }
@@ -180,15 +201,10 @@ impl<T> Finished<T> {
     /// }
     /// # Ok::<(), thread::KillError>(())
     /// ```
-    pub fn into_unfinished(mut self) -> Vec<(usize, JoinHandle<T>)> {
-        let entries = std::mem::take(&mut self.entries).into_iter().enumerate();
-        entries.filter_map(|(index, entry)| entry.map(|entry| (index, unlink(entry)))).collect()
+    pub fn into_unfinished(self) -> Vec<(usize, JoinHandle<T>)> {
+        let entries = self.entries.into_iter().enumerate();
+        entries.filter_map(|(index, entry)| entry.map(|(handle, _)| (index, handle))).collect()
     }
-}
-
-fn unlink<T>((handle, link): (JoinHandle<T>, LinkId)) -> JoinHandle<T> {
-    handle.unlink(link);
-    handle
 }
 
 impl<T> Iterator for Finished<T> {
@@ -206,14 +222,6 @@ impl<T> Iterator for Finished<T> {
 impl<T> ExactSizeIterator for Finished<T> {}
 
 impl<T> std::iter::FusedIterator for Finished<T> {}
-
-impl<T> Drop for Finished<T> {
-    fn drop(&mut self) {
-        for entry in self.entries.drain(..).flatten() {
-            drop(unlink(entry));
-        }
-    }
-}
 
 impl<T> fmt::Debug for Finished<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

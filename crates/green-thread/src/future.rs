@@ -10,7 +10,7 @@ use green_core::park::yield_now;
 use green_core::spawn::Watch;
 
 use crate::signal::Signal;
-use crate::{JoinHandle, KillOnDrop, Result, spawn};
+use crate::{JoinError, JoinHandle, KillOnDrop, LocalJoinHandle, Result, SharedJoinHandle, spawn};
 
 /// Runs a future to its end on the calling green thread, which parks while the future waits.
 ///
@@ -164,5 +164,115 @@ impl<T> IntoFuture for KillOnDrop<T> {
 
     fn into_future(self) -> JoinFuture<T> {
         JoinFuture { watch: self.watch(), handle: Some(self), on_drop: OnDrop::Kill }
+    }
+}
+
+/// The wait of async code for a green thread of its own OS thread; it comes from awaiting a [`LocalJoinHandle`].
+///
+/// It is neither `Send` nor `Sync`, for the result may not be, so what polls it is an executor of this OS thread. That must
+/// not block the OS thread, on which the green thread lives: [`block_on`] does not. Dropping the future detaches the green
+/// thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// use green_thread as thread;
+///
+/// let child = thread::spawn_local(|| Rc::new(6));
+/// let answer = thread::block_on(async { *child.await.unwrap() * 7 });
+/// assert_eq!(answer, 42);
+/// ```
+///
+/// ```compile_fail,E0277
+/// let child = green_thread::spawn_local(|| 3);
+/// green_thread::spawn_future(std::future::IntoFuture::into_future(child));
+/// ```
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct LocalJoinFuture<T> {
+    /// Taken with the result.
+    handle: Option<LocalJoinHandle<T>>,
+    watch: Watch,
+}
+
+impl<T> Future for LocalJoinFuture<T> {
+    type Output = Result<T>;
+
+    /// # Panics
+    ///
+    /// If it is polled after it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        assert!(self.handle.is_some(), "a join was polled after its end");
+        if !self.watch.poll(context.waker()) {
+            return Poll::Pending;
+        }
+        let handle = self.handle.take().expect("it was there just now");
+        match handle.try_join() {
+            Ok(result) => Poll::Ready(result),
+            Err(_) => unreachable!("it has ended"),
+        }
+    }
+}
+
+impl<T> fmt::Debug for LocalJoinFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalJoinFuture").finish_non_exhaustive()
+    }
+}
+
+impl<T> IntoFuture for LocalJoinHandle<T> {
+    type Output = Result<T>;
+    type IntoFuture = LocalJoinFuture<T>;
+
+    fn into_future(self) -> LocalJoinFuture<T> {
+        LocalJoinFuture { watch: self.watch(), handle: Some(self) }
+    }
+}
+
+/// The wait of async code for a result that others see too; it comes from awaiting a reference to a [`SharedJoinHandle`].
+///
+/// Any number of these, and of green threads in [`join`](SharedJoinHandle::join), may wait for one green thread. Dropping it
+/// does nothing to that: the handle is still there.
+///
+/// # Examples
+///
+/// ```
+/// use green_thread as thread;
+///
+/// let page = thread::spawn(|| String::from("hello")).share();
+/// let reader = thread::spawn_future({
+///     let page = page.clone();
+///     async move { (&page).await.unwrap().len() }
+/// });
+/// assert_eq!(thread::block_on(&page).unwrap(), "hello");
+/// assert_eq!(reader.join().unwrap(), 5);
+/// ```
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct SharedJoinFuture<'a, T> {
+    handle: &'a SharedJoinHandle<T>,
+    watch: Watch,
+}
+
+impl<'a, T> Future for SharedJoinFuture<'a, T> {
+    type Output = std::result::Result<&'a T, &'a JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.watch.poll(context.waker()) { Poll::Ready(self.handle.result()) } else { Poll::Pending }
+    }
+}
+
+impl<T> fmt::Debug for SharedJoinFuture<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedJoinFuture").finish_non_exhaustive()
+    }
+}
+
+impl<'a, T> IntoFuture for &'a SharedJoinHandle<T> {
+    type Output = std::result::Result<&'a T, &'a JoinError>;
+    type IntoFuture = SharedJoinFuture<'a, T>;
+
+    fn into_future(self) -> SharedJoinFuture<'a, T> {
+        SharedJoinFuture { watch: self.watch(), handle: self }
     }
 }

@@ -191,8 +191,8 @@ impl<T> JoinHandle<T> {
     /// Asks the green thread to end as [`kill`](JoinHandle::kill) does, with a payload of the caller's choice.
     ///
     /// It unwinds with `payload`, which [`join`](JoinHandle::join) returns, instead of [`Killed`](crate::Killed). If it
-    /// catches that, the next park unwinds with `Killed`. Of several payloads the first counts. One that comes too
-    /// late is dropped.
+    /// catches that, the next park unwinds with `Killed`; if it then returns or panics before any, that is how it ended. Of
+    /// several payloads the first counts. One that comes too late is dropped.
     ///
     /// # Errors
     ///
@@ -264,8 +264,12 @@ impl<T> JoinHandle<T> {
     /// Calls `f` as [`on_exit`](JoinHandle::on_exit) does, tells it how the green thread ended, and returns what
     /// [`unlink`](JoinHandle::unlink) takes.
     ///
-    /// `f` runs in the finishing green thread, where no kill is delivered, before those who join it go on; on one that has
-    /// ended, at once in the caller. It may wait, and may add links. A panic in it is reported and goes no further.
+    /// `f` runs in the finishing green thread, where no kill is delivered, before those who join it go on. It may wait, and
+    /// may add links. A panic in it is reported by the panic hook and goes no further: the next links run, and the green
+    /// thread has ended as it had.
+    ///
+    /// On a green thread that has ended, `f` runs at once in the caller, as any call does: kills of the caller are delivered in
+    /// it, and a panic in it unwinds out of this method.
     ///
     /// # Examples
     ///

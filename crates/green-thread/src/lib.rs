@@ -80,7 +80,7 @@ pub use crate::functions::{
 };
 #[expect(deprecated, reason = "std still has them, so a program may still use them")]
 pub use crate::functions::{park_timeout_ms, sleep_ms};
-pub use crate::future::{JoinFuture, block_on, spawn_future};
+pub use crate::future::{JoinFuture, LocalJoinFuture, SharedJoinFuture, block_on, spawn_future};
 pub use crate::group::Group;
 pub use crate::id::ThreadId;
 pub use crate::join_handle::JoinHandle;

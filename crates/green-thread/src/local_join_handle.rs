@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use green_core::clock;
-use green_core::spawn::{self, Exit, LinkId, LocalJoiner};
+use green_core::spawn::{self, Exit, LinkId, LocalJoiner, Watch};
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::{Lasting, Waitable};
 
@@ -271,6 +271,10 @@ impl<T> LocalJoinHandle<T> {
     pub fn remote(&self) -> Remote {
         Remote::new(self.joiner.remote())
     }
+
+    pub(crate) fn watch(&self) -> Watch {
+        self.joiner.remote().watch()
+    }
 }
 
 /// Ready once the green thread has ended, for a wait for the first of several things.
@@ -345,6 +349,10 @@ impl Remote {
                 true
             }
         }
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        self.remote.watch()
     }
 
     pub(crate) fn id(&self) -> NonZeroU64 {

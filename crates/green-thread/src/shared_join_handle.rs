@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use green_core::primitive::Mutex;
+use green_core::spawn::Watch;
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::{Lasting, Waitable};
 
@@ -15,7 +16,7 @@ use crate::{Exit, JoinHandle, KillError, Remote, Thread};
 ///
 /// It comes from [`JoinHandle::share`]. The result stays where it is until the last clone is dropped, and everybody gets a
 /// reference to it: so `T` need not be `Clone`. Dropping the last clone before the end detaches the green thread. Follows
-/// eventlet's `GreenThread.wait`, which many may call, each as often as they like.
+/// eventlet's `GreenThread.wait`, which many may call, each as often as they like. A reference to it can be awaited.
 ///
 /// # Examples
 ///
@@ -97,7 +98,7 @@ impl<T> SharedJoinHandle<T> {
     }
 
     /// Returns the result of the green thread, which has ended.
-    fn result(&self) -> Result<&T, &JoinError> {
+    pub(crate) fn result(&self) -> Result<&T, &JoinError> {
         let shared = &*self.shared;
         let result = shared.result.get_or_init(|| {
             // Nothing of the user's runs here, and nothing parks: whoever comes at the same time waits for a moment.
@@ -134,6 +135,10 @@ impl<T> SharedJoinHandle<T> {
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.shared.remote.clone()
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        self.shared.remote.watch()
     }
 }
 

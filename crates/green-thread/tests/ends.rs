@@ -4,7 +4,7 @@
 mod modes;
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -108,6 +108,67 @@ fn order_of_links() {
         child.join().unwrap();
         assert_eq!(*log.lock().unwrap(), (0..count).collect::<Vec<_>>());
     }
+}
+
+/// A panic in a link is its own affair, its payload's destructor included; in the caller it is the caller's.
+#[test]
+fn a_panic_of_a_link_goes_as_far_as_is_said() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            resume_unwind(Box::new("a payload's destructor"));
+        }
+    }
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let note = |name| {
+        let log = Arc::clone(&log);
+        move |exit| log.lock().unwrap().push((name, exit))
+    };
+    let child = thread::spawn(|| {
+        thread::park();
+        5
+    });
+    child.link(note("first"));
+    child.link(|_| quiet_panic("a link"));
+    child.link(note("second"));
+    child.on_exit(|| resume_unwind(Box::new(Bomb)));
+    child.link(note("third"));
+    child.thread().unpark();
+    until(|| child.is_finished());
+    assert_eq!(*log.lock().unwrap(), ["first", "second", "third"].map(|name| (name, Exit::Returned)));
+    let late = [
+        catch_unwind(AssertUnwindSafe(|| _ = child.link(|_| quiet_panic("late")))),
+        catch_unwind(AssertUnwindSafe(|| child.on_exit(|| quiet_panic("late")))),
+    ];
+    assert!(late.iter().all(|late| late.as_ref().is_err_and(|payload| payload.downcast_ref() == Some(&"late"))));
+    assert_eq!(child.remote().exit(), Some(Exit::Returned));
+    assert_eq!(child.join().unwrap(), 5);
+}
+
+/// Kills reach a link in the caller, and none in the green thread that ends.
+#[test]
+fn a_kill_reaches_a_link_in_the_caller_alone() {
+    let ended = Arc::new(thread::spawn(|| {}));
+    until(|| ended.is_finished());
+    let caller = thread::spawn(move || {
+        ended.link(|_| thread::park());
+    });
+    caller.kill().unwrap();
+    assert!(caller.join().unwrap_err().is::<Killed>());
+
+    let (begun, go) = (Flag::new(), Flag::new());
+    let (begin, wait) = (begun.clone(), go.clone());
+    let linked = thread::spawn_local(thread::park);
+    linked.link(move |_| {
+        begin.raise();
+        wait.wait();
+        thread::yield_now();
+    });
+    linked.thread().unpark();
+    begun.wait();
+    linked.kill().unwrap();
+    go.raise();
+    linked.join().unwrap();
 }
 
 /// What a link is told, whether it is there before the end or comes after.
@@ -285,6 +346,64 @@ fn a_payload_that_was_caught_comes_back_as_killed() {
     child.kill_with(Box::new(7_u8)).unwrap();
     child.kill_with(Box::new(8_u8)).unwrap();
     assert_eq!(child.join().unwrap(), (true, true));
+}
+
+/// Catches a kill with `payload`, and ends by `then`; returns what its links and its joiner are told.
+fn caught<T: Send + 'static>(
+    payload: Box<dyn Any + Send>,
+    then: impl FnOnce(Box<dyn Any + Send>) -> T + Send + 'static,
+) -> (Exit, thread::Result<T>) {
+    let (started, told) = (Flag::new(), Arc::new(Mutex::new(None)));
+    let child = thread::spawn({
+        let started = started.clone();
+        move || {
+            started.raise();
+            then(catch_unwind(thread::park).unwrap_err())
+        }
+    });
+    child.link({
+        let told = Arc::clone(&told);
+        move |exit| *told.lock().unwrap() = Some(exit)
+    });
+    started.wait();
+    child.kill_with(payload).unwrap();
+    let remote = child.remote();
+    let result = child.join();
+    let exit = told.lock().unwrap().take().unwrap();
+    assert_eq!(remote.exit(), Some(exit));
+    (exit, result)
+}
+
+#[test]
+fn whoever_catches_a_payload_ends_as_it_will() {
+    // It returns.
+    let (exit, result) = caught(Box::new("the kill's"), |_| 5);
+    assert_eq!((exit, result.unwrap()), (Exit::Returned, 5));
+    // It passes it on, whatever it is.
+    for payload in
+        [Box::new("the kill's") as Box<dyn Any + Send>, Box::new(7_u8), Box::new(()), Box::new(String::new())]
+    {
+        let kind = (*payload).type_id();
+        let (exit, result) = caught::<()>(payload, |payload| resume_unwind(payload));
+        assert_eq!((exit, (*result.unwrap_err()).type_id()), (Exit::Killed, kind));
+    }
+    // It panics with its own, while it has the other or after it: in the same place then, perhaps.
+    let (exit, result) = caught::<()>(Box::new("the kill's"), |_payload| quiet_panic("its own"));
+    assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&"its own")));
+    for _ in 0..10 {
+        let (exit, result) = caught::<()>(Box::new("the kill's"), |payload| {
+            drop(payload);
+            quiet_panic("its own")
+        });
+        assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&"its own")));
+        let (exit, result) = caught::<()>(Box::new("the kill's".to_owned()), |payload| {
+            drop(payload);
+            resume_unwind(Box::new("its own".to_owned()))
+        });
+        assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&"its own".to_owned())));
+    }
+    let (exit, result) = caught::<()>(Box::new(7_u8), |_payload| resume_unwind(Box::new(7_u8)));
+    assert_eq!((exit, result.unwrap_err().downcast_ref()), (Exit::Panicked, Some(&7_u8)));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::future::{Future, IntoFuture, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -451,11 +452,102 @@ fn the_two_worlds_take_turns() {
     green.join().unwrap();
 }
 
+/// E19: one end for many, in both worlds.
+#[test]
+fn a_shared_handle_is_awaited_by_any_number() {
+    let child = thread::spawn(|| {
+        thread::park();
+        String::from("for all")
+    });
+    let child = child.share();
+    let elsewhere: Vec<_> = (0..3)
+        .map(|_| {
+            let child = child.clone();
+            Async::run_elsewhere(async move { (&child).await.unwrap().len() })
+        })
+        .collect();
+    let here: Vec<_> = (0..3)
+        .map(|_| {
+            let child = child.clone();
+            thread::spawn(move || block_on(&child).unwrap().len() + child.join().unwrap().len())
+        })
+        .collect();
+    let mut dropped = child.into_future();
+    assert!(Pin::new(&mut dropped).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(dropped);
+    child.thread().unpark();
+    assert!(elsewhere.into_iter().all(|length| block_on(length.receive()) == 7));
+    assert!(here.into_iter().all(|length| length.join().unwrap() == 14));
+    assert_eq!(block_on(&child).unwrap(), "for all", "it is there any number of times");
+
+    let failed = thread::spawn(|| quiet_panic("shared")).share();
+    let error = block_on(&failed).unwrap_err();
+    assert_eq!((error.exit(), error.message()), (thread::Exit::Panicked, Some("shared")));
+}
+
+/// One of this OS thread is awaited here, whatever its result is.
+#[test]
+fn a_local_handle_is_awaited_on_its_own_thread() {
+    let child = thread::spawn_local(|| {
+        thread::park();
+        Rc::new(5)
+    });
+    let parked = child.thread().clone();
+    // The wake-up comes from another OS thread.
+    let other = std::thread::spawn(move || parked.unpark());
+    assert_eq!(block_on(async { *child.await.unwrap() }), 5);
+    other.join().unwrap();
+
+    let failed = thread::spawn_local(|| quiet_panic("local"));
+    assert_eq!(block_on(failed).unwrap_err().downcast_ref(), Some(&"local"));
+
+    let killed = thread::spawn_local(endless);
+    let remote = killed.remote();
+    let killer = thread::spawn(move || remote.kill());
+    assert!(block_on(killed).unwrap_err().is::<Killed>());
+    killer.join().unwrap().unwrap();
+}
+
+/// Dropping the future detaches, here too, and drops the waker.
+#[test]
+fn dropping_a_local_or_shared_join_leaves_the_green_thread_alone() {
+    let child = thread::spawn_local(thread::park);
+    let (thread, remote) = (child.thread().clone(), child.remote());
+    let flag = Arc::new(Waking(Flag::new()));
+    let waker = Waker::from(Arc::clone(&flag));
+    let mut join = child.into_future();
+    assert!(Pin::new(&mut join).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop((join, waker));
+    assert_eq!(Arc::strong_count(&flag), 1);
+    thread.unpark();
+    remote.wait();
+    assert_eq!(remote.exit(), Some(thread::Exit::Returned));
+    assert!(!flag.0.is_up(), "nobody waited any more");
+
+    let shared = thread::spawn(thread::park).share();
+    let waker = Waker::from(Arc::clone(&flag));
+    let mut join = shared.into_future();
+    assert!(Pin::new(&mut join).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop((join, waker));
+    assert_eq!(Arc::strong_count(&flag), 1);
+    shared.thread().unpark();
+    shared.join().unwrap();
+}
+
+struct Waking(Flag);
+
+impl Wake for Waking {
+    fn wake(self: Arc<Self>) {
+        self.0.raise();
+    }
+}
+
 #[test]
 fn auto_traits_are_what_async_code_asks_for() {
-    fn movable<T: Send + Unpin + 'static>() {}
+    fn movable<T: Send + Unpin>() {}
     movable::<thread::JoinFuture<Vec<u8>>>();
     movable::<thread::KillOnDrop<Vec<u8>>>();
+    movable::<thread::SharedJoinFuture<'_, Vec<u8>>>();
     movable::<thread::SharedJoinHandle<Vec<u8>>>();
     movable::<thread::Finished<Vec<u8>>>();
     movable::<thread::Group>();

@@ -3,6 +3,7 @@
 
 mod modes;
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -303,6 +304,59 @@ fn iwait_survives_an_interrupt() {
         }
     }
     assert_eq!(finished.next().unwrap().1.unwrap(), 9);
+}
+
+/// Those that have ended do not wait behind one that is about to.
+#[test]
+fn iwait_passes_those_whose_end_takes_long() {
+    type Slow = OnDrop<Box<dyn FnMut()>>;
+    green_thread::thread_local! {
+        static SLOW: RefCell<Option<Slow>> = const { RefCell::new(None) };
+    }
+    let (ending, go) = (Flag::new(), Flag::new());
+    let slow = thread::spawn({
+        let (ending, go) = (ending.clone(), go.clone());
+        move || {
+            let slow = move || {
+                ending.raise();
+                go.wait();
+            };
+            SLOW.set(Some(OnDrop(Box::new(slow))));
+            1
+        }
+    });
+    let quick = thread::spawn(|| {
+        thread::park();
+        2
+    });
+    let parked = quick.thread().clone();
+    let mut finished = thread::finished([slow, quick]);
+    ending.wait();
+    parked.unpark();
+    let (index, result) = finished.next_timeout(LONG).unwrap();
+    assert_eq!((index, result.unwrap()), (1, 2));
+    assert!(finished.next_timeout(SOON).is_none());
+    assert_eq!(finished.len(), 1, "the time is up, and one is left");
+    go.raise();
+    assert_eq!(finished.next().unwrap().1.unwrap(), 1);
+    assert!(finished.next_timeout(LONG).is_none());
+    assert_eq!(finished.len(), 0);
+}
+
+/// A result that is there is returned whatever the timeout is; one is there when the end can be seen.
+#[test]
+fn iwait_without_time_returns_what_is_there() {
+    let count = 20;
+    let handles: Vec<_> = (0..count).map(|n| thread::spawn(move || n)).collect();
+    until(|| handles.iter().all(thread::JoinHandle::is_finished));
+    let mut finished = thread::finished(handles);
+    let past = std::time::Instant::now() - Duration::from_millis(1);
+    for left in (0..count).rev() {
+        let next = if left % 2 == 0 { finished.next_timeout(Duration::ZERO) } else { finished.next_deadline(past) };
+        assert_eq!(next.map(|(index, result)| (index, result.unwrap())), Some((count - 1 - left, count - 1 - left)));
+        assert_eq!(finished.len(), left);
+    }
+    assert!(finished.next_timeout(Duration::ZERO).is_none() && finished.next_deadline(past).is_none());
 }
 
 #[test]

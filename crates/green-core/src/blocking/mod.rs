@@ -24,7 +24,7 @@ mod model;
 mod pool;
 mod ticket;
 
-pub use handle::JoinHandle;
+pub use handle::{JoinFuture, JoinHandle};
 #[cfg(not(loom))]
 pub use lend::{unblock_filling, unblock_with_bytes};
 #[cfg(not(loom))]

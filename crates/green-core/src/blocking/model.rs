@@ -1,7 +1,10 @@
 //! loom models of a pool: its crew and its tickets as they are, with loom's threads as workers and callers.
 
+use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread::{self, Thread};
@@ -90,6 +93,33 @@ fn loom_the_end_of_a_job_is_never_slept_over() {
     loom::model(|| {
         let pool = ModelPool::new(1, false, 1);
         assert_eq!(pool.spawn(|| 1).join().expect("no panic"), 1);
+    });
+}
+
+#[test]
+fn loom_a_task_is_woken_when_its_job_has_ended() {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    loom::model(|| {
+        let packet = Arc::new(Packet::new(|| 1));
+        let worker = {
+            let job = Arc::clone(&packet) as Arc<dyn Job>;
+            thread::spawn(move || finish(job))
+        };
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut job = JoinHandle::new(packet).into_future();
+        let result = loop {
+            match Pin::new(&mut job).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(result) => break result,
+                Poll::Pending => thread::park(),
+            }
+        };
+        assert_eq!(result.expect("no panic"), 1);
+        worker.join().expect("no panic");
     });
 }
 

@@ -74,6 +74,18 @@ pub struct Pool {
     left: WaitQueue,
 }
 
+/// `str::contains`, in a constant.
+const fn contains_nul(name: &str) -> bool {
+    let mut rest = name.as_bytes();
+    while let [first, others @ ..] = rest {
+        if *first == 0 {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
 /// No limit was set.
 const UNSET: usize = usize::MAX;
 
@@ -93,18 +105,29 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Panics if `max_threads` is 0; in a `static`, that is an error at compile time.
+    /// Panics if `max_threads` is 0, or if the name contains a NUL, which the name of an OS thread cannot; in a `static`, that
+    /// is an error at compile time.
+    ///
+    /// ```compile_fail,E0080
+    /// static POOL: green_core::blocking::Pool = green_core::blocking::Pool::new("no\0name", 1);
+    /// ```
     pub const fn new(name: &'static str, max_threads: usize) -> Pool {
         assert!(max_threads > 0, "a pool needs a thread at least");
         Pool::with(name, None, max_threads)
     }
 
     /// Creates a pool with as many threads as `setting` says; what that is is asked for as jobs come.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name contains a NUL.
     pub const fn configured(name: &'static str, setting: fn(&Config) -> usize) -> Pool {
         Pool::with(name, Some(setting), UNSET)
     }
 
     const fn with(name: &'static str, setting: Option<fn(&Config) -> usize>, max: usize) -> Pool {
+        // Here and not when the first job starts a thread.
+        assert!(!contains_nul(name), "the name of a pool may not contain a NUL");
         Pool {
             name,
             setting,

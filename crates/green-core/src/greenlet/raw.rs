@@ -31,6 +31,7 @@ use crate::config;
 use crate::context::{self, Entry, Slot};
 use crate::current;
 use crate::hub::Hub;
+use crate::inherited::Bindings;
 use crate::stack::{Stack, StackSize};
 
 /// What has begun on a stack of its own and has to be unwound before its green thread's locals go.
@@ -176,6 +177,10 @@ pub(crate) struct RawCoroutine {
     stage: Cell<Stage>,
     /// How many `no_switch` its green thread was in when it was resumed last.
     no_switch: Cell<u32>,
+    /// How many [`Bindings::run`] its body is in.
+    runs: Cell<u32>,
+    /// In the middle of those: while it runs, the bindings that its resumer had; while it is suspended, its body's.
+    aside: Cell<Option<Bindings>>,
     /// Given out when somebody first asks.
     id: OnceCell<NonZeroU64>,
     owner: OnceCell<Weak<ThreadGreenlets>>,
@@ -189,6 +194,8 @@ impl RawCoroutine {
             outside: Slot::empty(),
             stage: Cell::new(Stage::Fresh),
             no_switch: Cell::new(0),
+            runs: Cell::new(0),
+            aside: Cell::new(None),
             id: OnceCell::new(),
             owner: OnceCell::new(),
             place: Cell::new(0),
@@ -209,6 +216,46 @@ impl RawCoroutine {
     pub(crate) fn current() -> Option<NonZeroU64> {
         let thread = peek(current::existing()?.current())?;
         thread.find_coroutine(|raw| raw.inside.is_under_caller().then(|| raw.id()))
+    }
+
+    /// Begins a [`Bindings::run`] of the body on whose stack the caller runs, if it is one: the first keeps the resumer's
+    /// bindings, `before`, in the coroutine. Returns what is to be given to `end_run`.
+    pub(crate) fn begin_run(before: Option<Bindings>) -> Option<Bindings> {
+        let before = Cell::new(before);
+        Self::with_current(|raw| {
+            let runs = raw.runs.get();
+            raw.runs.set(runs + 1);
+            if runs == 0 {
+                raw.aside.set(before.take());
+            }
+        });
+        before.into_inner()
+    }
+
+    /// Ends a [`Bindings::run`], and returns the bindings that the running greenlet gets back.
+    pub(crate) fn end_run(before: Option<Bindings>) -> Option<Bindings> {
+        let before = Cell::new(before);
+        Self::with_current(|raw| {
+            let runs = raw.runs.get() - 1;
+            raw.runs.set(runs);
+            if runs == 0 {
+                before.set(raw.aside.take());
+            }
+        });
+        before.into_inner()
+    }
+
+    /// Calls `f`, which must not run foreign code, with the coroutine on whose stack the caller runs.
+    fn with_current(f: impl Fn(&RawCoroutine)) {
+        if let Some(thread) = current::existing().and_then(|hub| peek(hub.current())) {
+            thread.find_coroutine(|raw| raw.inside.is_under_caller().then(|| f(raw)));
+        }
+    }
+
+    /// Exchanges the running greenlet's bindings and those that are kept aside, where the body is left or entered.
+    #[cold]
+    fn exchange_bindings(&self) {
+        self.aside.set(super::replace_bindings(self.aside.take()));
     }
 
     /// Returns true if a coroutine of the running green thread with this number is resumed and not back.
@@ -303,10 +350,16 @@ impl RawCoroutine {
         if hub.current().no_switch.get() != self.no_switch.get() {
             refuse_suspend();
         }
+        if self.runs.get() != 0 {
+            self.exchange_bindings();
+        }
         self.stage.set(Stage::Suspended);
         // SAFETY: the caller runs on `inside`'s stack, so that slot is empty, and whoever resumed it waits in `outside`,
         // borrowing `self` meanwhile; it did so on this green thread.
         unsafe { leap(hub, self.inside.slot(), &raw const self.outside) };
+        if self.runs.get() != 0 {
+            self.exchange_bindings();
+        }
     }
 }
 

@@ -126,6 +126,10 @@ impl Hub {
                 task.give_up(Box::new(Abandoned));
             }
         }
+        let duties = self.leaks.take();
+        if !self.late.get() {
+            duties.for_each(|duty| duty());
+        }
     }
 }
 

@@ -42,10 +42,12 @@ mod calls;
 mod close;
 mod delay;
 mod handle;
+mod leaks;
 mod lifecycle;
 mod patience;
 pub(crate) mod shared;
 mod sleep;
+mod start;
 #[expect(unsafe_code, reason = "switches between stacks")]
 mod switch;
 mod turn;
@@ -70,7 +72,7 @@ use crate::record::{Record, Records, State};
 use crate::run_queue::{RunQueue, Runnable, Turn};
 use crate::spawn::delay::Delayed;
 use crate::spawn::identity_ref::Root;
-use crate::spawn::unstarted::{Task, Unstarted};
+use crate::spawn::unstarted::Task;
 use crate::spawn::{ids, naming};
 use crate::stack::{Stack, StackPool, StackSize};
 use crate::sys;
@@ -80,12 +82,14 @@ use crate::wait_queue::Node;
 use crate::{current, greenlet, kill};
 use calls::{Calls, Due};
 use handle::Posts;
+use leaks::Leaks;
 use patience::Patience;
 use shared::Shared;
 use std::time::Instant;
 use wait::Waits;
 
 pub use handle::HubHandle;
+pub use leaks::{OnLeak, on_leak};
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +136,7 @@ pub(crate) struct Hub {
     run_queue: RunQueue,
     timers: RefCell<Timers<TimerEvent>>,
     calls: Calls,
+    leaks: Leaks,
     waits: Waits,
     patience: Patience,
     reactor: Reactor,
@@ -193,6 +198,7 @@ impl Hub {
             run_queue: RunQueue::new(),
             timers: RefCell::new(Timers::new()),
             calls: Calls::new(),
+            leaks: Leaks::new(),
             waits: Waits::new(),
             patience: Patience::new(),
             reactor: Reactor::new(),
@@ -392,78 +398,9 @@ impl Hub {
         self.run_queue.push(Runnable::Resume(record));
     }
 
-    /// Leaves a green thread that cannot be started to the loop, which drops its closure: a destructor must not run where
-    /// the caller stands.
-    pub(crate) fn refuse(&self, task: Arc<dyn Task>, error: io::Error) {
-        self.set_live(self.live.get() + 1);
-        self.unstartable.borrow_mut().push((task, error));
-    }
-
-    /// Queues an unstarted green thread that stays on this hub.
-    ///
-    /// # Errors
-    ///
-    /// `Other` if the OS thread is ending; the OS error if there is no stack for the hub's own loop, which is needed
-    /// from here on.
-    pub(crate) fn enqueue_local(&self, unstarted: Unstarted) -> io::Result<()> {
-        self.prepare_to_start()?;
-        self.enqueue_here(unstarted);
-        Ok(())
-    }
-
-    /// Queues an unstarted green thread that stays on this hub, which is prepared for it.
-    pub(super) fn enqueue_here(&self, unstarted: Unstarted) {
-        self.set_live(self.live.get() + 1);
-        self.run_queue.push_local(unstarted);
-    }
-
-    /// Makes sure that green threads can be started beside the root; fails as [`enqueue_local`](Self::enqueue_local).
-    pub(super) fn prepare_to_start(&self) -> io::Result<()> {
-        if self.closing.get() {
-            return Err(io::Error::other("the OS thread is ending: nothing more can be started on its hub"));
-        }
-        self.prepare_loop()
-    }
-
-    /// Says how many green threads live here.
-    #[inline]
-    pub(crate) fn set_live(&self, live: usize) {
-        self.live.set(live);
-        self.shared.note_live(live);
-    }
-
-    /// Queues an unstarted green thread that another worker may take.
-    #[inline(always)]
-    pub(crate) fn enqueue_shared(&self, unstarted: Unstarted) {
-        self.shared.unstarted().lock().push_back(unstarted);
-        self.enqueue_token();
-    }
-
-    /// Queues a turn for the oldest of the unstarted green threads that another worker may take.
-    pub(crate) fn enqueue_token(&self) {
-        self.run_queue.push(Runnable::StartShared);
-    }
-
-    /// The worker that the spawns of this hub go to, if it is no worker itself.
-    pub(crate) fn favourite(&self) -> &Cell<Option<Favourite>> {
-        &self.favourite
-    }
-
     /// Calls `f` with each wait node of every green thread of this hub.
     pub(crate) fn for_each_node(&self, mut f: impl FnMut(&Node)) {
         self.records.for_each_live(|record| record.node.for_each(&mut f));
-    }
-
-    /// Returns the stack size for so many bytes; most spawns ask for the same as the one before.
-    pub(crate) fn stack_size(&self, bytes: usize) -> io::Result<StackSize> {
-        if let Some((asked, size)) = self.last_size.get()
-            && asked == bytes
-        {
-            return Ok(size);
-        }
-        let size = StackSize::new(bytes)?;
-        self.last_size.set(Some((bytes, size)));
-        Ok(size)
     }
 
     /// Returns the clock at the last pass: a coarse time that costs nothing.

@@ -258,12 +258,18 @@ impl<T: AsFd> Pollable<T> {
         self.read_with(WaitReason::Read, |io| sys::peek(io.as_fd(), buf))
     }
 
-    /// Receives into several buffers.
+    /// Receives into several buffers from a stream socket, as `readv(2)`, but into the first 1024 of more than that, as std.
     ///
     /// # Errors
     ///
     /// See [`read_with`](Self::read_with).
     pub fn recv_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let most = bufs.len().min(sys::MAX_BUFFERS);
+        let bufs = &mut bufs[..most];
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            // `readv` does not look at the socket if there is nowhere to put data. `recvmsg` does.
+            return Ok(0);
+        }
         self.read_with(WaitReason::Read, |io| sys::recv_vectored(io.as_fd(), bufs))
     }
 
@@ -281,12 +287,16 @@ impl<T: AsFd> Pollable<T> {
         Ok(sent)
     }
 
-    /// Sends all of several buffers; see [`send`](Self::send).
+    /// Sends all of several buffers, or of the first 1024 of more, to a stream socket; see [`send`](Self::send).
     ///
     /// # Errors
     ///
     /// See [`write_with`](Self::write_with); only if nothing was sent.
     pub fn send_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        if bufs.iter().take(sys::MAX_BUFFERS).all(|buf| buf.is_empty()) {
+            // As for receiving.
+            return Ok(0);
+        }
         self.send_all(bufs, |io, bufs| sys::send_vectored(io.as_fd(), bufs))
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::extras::contain;
 use super::identity_ref::Identified;
 use super::packet::{__rust_begin_short_backtrace, abort_on_unwind};
 use super::unstarted::Task;
@@ -43,7 +44,7 @@ impl<F: FnOnce()> Task for Detached<F> {
     fn abandon(&self, payload: Box<dyn Any + Send>) {
         let body = self.body.take();
         // A panic of its destructor is its own affair.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(body)));
+        contain(|| drop(body));
         drop(payload);
     }
 }

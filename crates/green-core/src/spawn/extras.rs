@@ -4,11 +4,12 @@
 //! the runner whether to look: EXITS for the links, before which it closes the list, and WAKERS for the tasks, which
 //! are woken after DONE. Whoever adds sets the bit and sees whether the end came first.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
+use std::{mem, ptr};
 
 use parking_lot::Mutex;
 
@@ -36,10 +37,30 @@ struct Few {
     wakers: Vec<(NonZeroU64, Waker)>,
     /// What a kill unwinds with for the first time, instead of `Killed`.
     payload: Option<Box<dyn Any + Send>>,
-    /// True once it did.
-    is_raised: bool,
+    /// What it was, once it did.
+    raised: Option<Raised>,
     /// Where it waits for the time of its start.
     place: Option<Place>,
+}
+
+/// What a payload is recognised by when it comes back.
+///
+/// Whoever catches it owns it, and may pass it on or drop it; so there is nothing of ours in it. It stays in its box when it
+/// is passed on, but the box of another may get the place of one that was dropped. Hence the type and, for what a `panic!`
+/// has, the text. Two of the same type and place that are no texts are taken for the same.
+#[derive(PartialEq)]
+struct Raised {
+    place: usize,
+    kind: TypeId,
+    text: Option<Box<str>>,
+}
+
+impl Raised {
+    fn of(payload: &(dyn Any + Send)) -> Raised {
+        let text = payload.downcast_ref::<&str>().map(|text| Box::from(*text));
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(|text| Box::from(text.as_str())));
+        Raised { place: ptr::from_ref(payload).addr(), kind: payload.type_id(), text }
+    }
 }
 
 /// What few green threads have.
@@ -76,8 +97,8 @@ impl Extras {
     #[cold]
     pub(crate) fn run_links(&self, identity: &Identity) {
         while let Some(link) = self.next_link(identity) {
-            // A panic was reported by the panic hook; it must not keep the others from running.
-            let _ = catch_unwind(AssertUnwindSafe(|| link(identity.exit())));
+            // It must not keep the others from running.
+            contain(|| link(identity.exit()));
         }
     }
 
@@ -89,7 +110,7 @@ impl Extras {
             identity.close_exits();
             let unused = few.as_mut().and_then(|few| few.payload.take());
             drop(few);
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(unused)));
+            contain(|| drop(unused));
         }
         next.map(|(_, link)| link)
     }
@@ -99,7 +120,7 @@ impl Extras {
         let mut few = self.0.lock();
         if identity.announce_exit() {
             let few = few.get_or_insert_default();
-            if few.payload.is_none() && !few.is_raised {
+            if few.payload.is_none() && few.raised.is_none() {
                 few.payload = Some(payload);
                 return;
             }
@@ -115,17 +136,18 @@ impl Extras {
         let payload = few.as_mut().and_then(|few| few.payload.take());
         match (payload, few.as_mut()) {
             (Some(payload), Some(few)) => {
-                few.is_raised = true;
+                few.raised = Some(Raised::of(&*payload));
                 payload
             }
             _ => Box::new(Killed),
         }
     }
 
-    /// Returns how a green thread ended that unwound with `payload`.
+    /// Returns how a green thread ended that unwound with `payload`: one that caught a kill may have another of its own.
     pub(crate) fn exit_of(&self, payload: &(dyn Any + Send)) -> Exit {
-        let is_raised = || self.0.lock().as_ref().is_some_and(|few| few.is_raised);
-        if payload.is::<Killed>() || is_raised() { Exit::Killed } else { Exit::Panicked }
+        let is_raised = |few: &Few| few.raised.as_ref().is_some_and(|raised| *raised == Raised::of(payload));
+        let is_kill = payload.is::<Killed>() || self.0.lock().as_deref().is_some_and(is_raised);
+        if is_kill { Exit::Killed } else { Exit::Panicked }
     }
 
     /// Returns how a green thread ended that did not run, or not on, and has `payload` for its result.
@@ -148,7 +170,7 @@ impl Extras {
                 let mut few = self.0.lock();
                 let wakers = &mut few.get_or_insert_default().wakers;
                 match wakers.iter_mut().find(|entry| entry.0 == number) {
-                    Some(entry) => Some(std::mem::replace(&mut entry.1, waker)),
+                    Some(entry) => Some(mem::replace(&mut entry.1, waker)),
                     None => {
                         wakers.push((number, waker));
                         None
@@ -180,9 +202,9 @@ impl Extras {
     /// Wakes the tasks that wait for the end, which has come. Never unwinds.
     #[cold]
     pub(crate) fn wake_all(&self) {
-        let wakers = self.0.lock().as_mut().map(|few| std::mem::take(&mut few.wakers));
+        let wakers = self.0.lock().as_mut().map(|few| mem::take(&mut few.wakers));
         for (_, waker) in wakers.into_iter().flatten() {
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            contain(|| waker.wake());
         }
     }
 
@@ -195,6 +217,14 @@ impl Extras {
     pub(crate) fn place(&self) -> Option<Place> {
         self.0.lock().as_ref().and_then(|few| few.place)
     }
+}
+
+/// Calls `f`. A panic was reported by the panic hook and goes no further, nor does one of its payload's destructor. Never
+/// unwinds.
+pub(super) fn contain(f: impl FnOnce()) {
+    let dropped = catch_unwind(AssertUnwindSafe(f)).or_else(|payload| catch_unwind(AssertUnwindSafe(|| drop(payload))));
+    // The payload of that one is leaked, lest it go on like this.
+    dropped.unwrap_or_else(mem::forget);
 }
 
 impl LinkId {

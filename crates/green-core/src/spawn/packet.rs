@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 use super::exit::Exit;
-use super::extras::Extras;
+use super::extras::{Extras, contain};
 use super::identity_ref::Identified;
 use super::unstarted::Task;
 use crate::current;
@@ -142,7 +142,7 @@ where
         // SAFETY: only the runner calls this, instead of `run` or after the running stack was given up for ever.
         let stage = unsafe { self.replace(Stage::Ended(Err(payload))) };
         // The closure is dropped here, on the runner's OS thread; a panic of its destructor is its own affair.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(stage)));
+        contain(|| drop(stage));
     }
 }
 

@@ -373,8 +373,7 @@ impl Read for &TcpStream {
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        // The kernel does not look at the socket if there is nowhere to put data.
-        if bufs.iter().all(|buf| buf.is_empty()) { Ok(0) } else { self.io.recv_vectored(bufs) }
+        self.io.recv_vectored(bufs)
     }
 }
 
@@ -398,8 +397,7 @@ impl Write for &TcpStream {
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        // As for reading.
-        if bufs.iter().all(|buf| buf.is_empty()) { Ok(0) } else { self.io.send_vectored(bufs) }
+        self.io.send_vectored(bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -12,6 +12,9 @@ use green_core::io::Pollable;
 
 use crate::Shutdown;
 
+/// The most buffers that the kernel takes at once, `UIO_MAXIOV`. For a stream the others come later; a datagram has no later.
+const MOST_BUFFERS: usize = 1024;
+
 /// A socket that sends and receives datagrams within this machine, in order and without loss.
 ///
 /// Corresponds to [`std::os::unix::net::UnixDatagram`].
@@ -322,7 +325,21 @@ impl UnixDatagram {
     /// # }
     /// ```
     pub fn recv_with_fds(&self, bufs: &mut [IoSliceMut<'_>], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
-        self.io.recv_with_fds(bufs, fds)
+        if bufs.len() <= MOST_BUFFERS {
+            return self.io.recv_with_fds(bufs, fds);
+        }
+        let (bufs, others) = bufs.split_at_mut(MOST_BUFFERS - 1);
+        let room: usize = bufs.iter().map(|buf| buf.len()).sum();
+        let mut rest = vec![0; others.iter().map(|buf| buf.len()).sum()];
+        let bufs = bufs.iter_mut().map(|buf| IoSliceMut::new(buf));
+        let count = self.io.recv_with_fds(&mut bufs.chain([IoSliceMut::new(&mut rest)]).collect::<Vec<_>>(), fds)?;
+        let mut rest = &rest[..count.saturating_sub(room)];
+        for buf in others {
+            let (part, more) = rest.split_at(rest.len().min(buf.len()));
+            buf[..part.len()].copy_from_slice(part);
+            rest = more;
+        }
+        Ok(count)
     }
 
     /// Sends the buffers as one datagram to the connected socket, and `fds` with it. The receiver gets descriptors of its own
@@ -332,9 +349,7 @@ impl UnixDatagram {
     ///
     /// The OS error; `InvalidInput` if there are more than 253 descriptors.
     pub fn send_with_fds(&self, bufs: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
-        /// The most buffers that the kernel takes at once, `UIO_MAXIOV`. A stream sends the others later; a datagram has no later.
-        const MOST: usize = 1024;
-        if bufs.len() > MOST {
+        if bufs.len() > MOST_BUFFERS {
             let datagram = bufs.iter().flat_map(|buf| buf.iter().copied()).collect::<Vec<_>>();
             return self.io.send_with_fds(&[IoSlice::new(&datagram)], fds);
         }

@@ -326,8 +326,7 @@ impl Read for &UnixStream {
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        // The kernel does not look at the socket if there is nowhere to put data.
-        if bufs.iter().all(|buf| buf.is_empty()) { Ok(0) } else { self.io.recv_vectored(bufs) }
+        self.io.recv_vectored(bufs)
     }
 }
 
@@ -351,8 +350,7 @@ impl Write for &UnixStream {
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        // As for reading.
-        if bufs.iter().all(|buf| buf.is_empty()) { Ok(0) } else { self.io.send_vectored(bufs) }
+        self.io.send_vectored(bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -570,3 +570,31 @@ fn a_datagram_of_very_many_buffers_is_one_datagram() {
     assert_eq!(far.recv(&mut room).unwrap(), 2000);
     assert_eq!(room[..2000], bytes);
 }
+
+/// So it is at the receiver's, where the descriptors come with it.
+#[test]
+fn a_datagram_comes_whole_into_very_many_buffers() {
+    let (near, far) = UnixDatagram::pair().unwrap();
+    let bytes: Vec<u8> = (0..3000).map(|n| n as u8).collect();
+    let (reader, writer) = io::pipe().unwrap();
+    for (count, size) in [(1024, 3), (1025, 3), (1500, 2), (3000, 1), (1025, 1)] {
+        near.send_with_fds(&[IoSlice::new(&bytes)], &[reader.as_fd()]).unwrap();
+        let (mut room, mut fds) = (vec![0; count * size], Vec::new());
+        // An empty one at the end, and one where the kernel's limit is.
+        let mut bufs: Vec<_> = room.chunks_mut(size).map(IoSliceMut::new).collect();
+        let mut nothing: [[u8; 0]; 2] = [[]; 2];
+        for (place, empty) in [1023, count + 1].into_iter().zip(&mut nothing) {
+            bufs.insert(place, IoSliceMut::new(empty));
+        }
+        let fits = bytes.len().min(count * size);
+        assert_eq!(far.recv_with_fds(&mut bufs, &mut fds).unwrap(), fits);
+        assert_eq!((&room[..fits], fds.len()), (&bytes[..fits], 1));
+    }
+    // A short one leaves the rest of the room alone.
+    near.send(b"abc").unwrap();
+    let mut room = [7; 2000];
+    let mut bufs: Vec<_> = room.chunks_mut(1).map(IoSliceMut::new).collect();
+    assert_eq!(far.recv_with_fds(&mut bufs, &mut Vec::new()).unwrap(), 3);
+    assert_eq!((&room[..3], &room[3..]), (&b"abc"[..], &[7; 1997][..]));
+    drop(writer);
+}

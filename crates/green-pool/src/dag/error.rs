@@ -23,8 +23,8 @@ pub struct PropagateError<K> {
 }
 
 impl<K> PropagateError<K> {
-    pub(super) fn new(key: K, failure: Failure) -> PropagateError<K> {
-        PropagateError { key, failure: Arc::new(failure) }
+    pub(super) fn new(key: K, failure: Arc<Failure>) -> PropagateError<K> {
+        PropagateError { key, failure }
     }
 
     /// Returns the key of the task that failed.

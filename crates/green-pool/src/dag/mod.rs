@@ -16,6 +16,7 @@
 //! nobody can post anything any more, and tasks that wait for a key that nobody makes get an error.
 
 mod error;
+mod names;
 mod results;
 mod state;
 
@@ -29,11 +30,13 @@ use green_thread::Builder;
 pub use error::{Collision, Failure, PropagateError, SpawnError, TaskError};
 pub use results::Results;
 
+use names::Name;
 use state::{Ending, Graph};
 
 /// A graph of tasks, each a green thread, and of the values that they made.
 ///
-/// A clone is a handle to the same graph; a task may use one to spawn others.
+/// A clone is a handle to the same graph; a task may use one to spawn others. The methods of keys and values may do what
+/// any code may do, such as to wait, or to use the graph. A key that was ever used is kept as long as the graph.
 ///
 /// # Examples
 ///
@@ -64,13 +67,13 @@ where
 }
 
 /// A task. When it is dropped, what it has captured goes before the news of its end.
-struct Work<F, K: Eq + Hash + Clone, V> {
+struct Work<F, K, V> {
     f: F,
     results: Results<K, V>,
     ending: Ending<K, V>,
 }
 
-impl<F, K: Eq + Hash + Clone, V> Work<F, K, V>
+impl<F, K, V> Work<F, K, V>
 where
     F: FnOnce(Results<K, V>) -> Result<V, TaskError>,
 {
@@ -81,9 +84,9 @@ where
 }
 
 /// The handles' share in the graph; tasks have shares of their own.
-struct Owner<K: Eq + Hash, V>(Arc<Graph<K, V>>);
+struct Owner<K, V>(Arc<Graph<K, V>>);
 
-impl<K: Eq + Hash, V> Drop for Owner<K, V> {
+impl<K, V> Drop for Owner<K, V> {
     fn drop(&mut self) {
         self.0.close();
     }
@@ -117,16 +120,15 @@ where
         F: FnOnce(Results<K, V>) -> Result<V, TaskError> + Send + 'static,
     {
         let graph = self.graph();
-        let deps: HashSet<K> = deps.into_iter().collect();
-        let results = graph.begin(&key, &deps).map_err(SpawnError::Collision)?;
-        let work = Work { f, results, ending: Ending::new(Arc::clone(graph), key.clone()) };
+        let (name, results) = graph.begin(key, deps).map_err(SpawnError::Collision)?;
+        let work = Work { f, results, ending: Ending::new(Arc::clone(graph), name.clone()) };
         match Builder::new().spawn(move || work.run()) {
             Ok(thread) => {
-                graph.started(&key, thread);
+                graph.started(&name, thread);
                 Ok(())
             }
             Err(error) => {
-                graph.not_started(&key);
+                graph.not_started(&name);
                 Err(SpawnError::Thread(error))
             }
         }
@@ -168,8 +170,7 @@ where
     ///
     /// Those of `post`.
     pub fn post_error(&self, key: K, error: impl Into<TaskError>) -> Result<(), Collision<K>> {
-        let failure = PropagateError::new(key.clone(), Failure::Error(error.into()));
-        self.graph().post(key, Err(failure), |known| !known)
+        self.graph().post(key, Err(Arc::new(Failure::Error(error.into()))), |known| !known)
     }
 
     /// Sets the value of a key, in place of another if there is one. Those who have got that keep it.
@@ -195,9 +196,8 @@ where
 
     /// Returns the value of a key, or how its task failed, if either is known.
     pub fn try_get(&self, key: &K) -> Option<Result<V, PropagateError<K>>> {
-        // Cloned without the lock: a clone may do anything.
         let outcome = self.graph().outcome(key)?;
-        Some(outcome.map(Arc::unwrap_or_clone))
+        Some(outcome.map(Arc::unwrap_or_clone).map_err(|failure| PropagateError::new(key.clone(), failure)))
     }
 
     /// Waits for the values of all these keys. A kill point.
@@ -220,13 +220,12 @@ where
 
     /// Returns an iterator over the results of these keys, each as it comes.
     pub fn wait_each(&self, keys: impl IntoIterator<Item = K>) -> Results<K, V> {
-        self.graph().watch(&keys.into_iter().collect())
+        self.graph().watch(keys)
     }
 
     /// Returns an iterator over the results of all keys that have one, or a task, at this moment, each as it comes.
     pub fn wait_each_known(&self) -> Results<K, V> {
-        let known = self.graph().known();
-        self.graph().watch(&known)
+        self.graph().watch_known()
     }
 
     /// Returns an iterator over those of these keys that get a value.
@@ -241,13 +240,17 @@ where
 
     /// Returns the keys that have a value, or have failed, at this moment.
     pub fn keys(&self) -> Vec<K> {
-        self.graph().outcomes().into_iter().map(|(key, _)| key).collect()
+        self.graph().outcomes().iter().map(|(name, _)| name.key().clone()).collect()
     }
 
     /// Returns what is known at this moment, in the order in which it came.
     pub fn items(&self) -> Vec<(K, Result<V, PropagateError<K>>)> {
         let known = self.graph().outcomes();
-        known.into_iter().map(|(key, outcome)| (key, outcome.map(Arc::unwrap_or_clone))).collect()
+        let items = known.into_iter().map(|(name, outcome)| match outcome {
+            Ok(value) => (name.key().clone(), Ok(Arc::unwrap_or_clone(value))),
+            Err(failure) => (name.key().clone(), Err(PropagateError::new(name.key().clone(), failure))),
+        });
+        items.collect()
     }
 
     /// Returns how many tasks have not ended.
@@ -257,23 +260,24 @@ where
 
     /// Returns the keys of the tasks that have not ended.
     pub fn running_keys(&self) -> Vec<K> {
-        self.graph().running()
+        keys(&self.graph().running())
     }
 
     /// Returns how many tasks cannot have all they depend on yet.
     pub fn waiting(&self) -> usize {
-        self.waiting_for_all().len()
+        self.graph().waiting_for_all().len()
     }
 
     /// Returns what the task of `key` depends on and is not known yet; nothing if it has ended, or has all. `None` if
     /// nobody has spawned or posted the key.
     pub fn waiting_for(&self, key: &K) -> Option<HashSet<K>> {
-        self.graph().waiting_for(key)
+        self.graph().waiting_for(key).map(|names| keys(&names))
     }
 
     /// Returns which tasks wait for which keys: for finding out why nothing goes on.
     pub fn waiting_for_all(&self) -> HashMap<K, HashSet<K>> {
-        self.graph().waiting_for_all()
+        let tasks = self.graph().waiting_for_all();
+        tasks.iter().map(|(name, missing)| (name.key().clone(), keys(missing))).collect()
     }
 
     /// Kills the task of a key; returns false if there is none that has not ended. Those who wait for it get
@@ -281,6 +285,10 @@ where
     pub fn kill(&self, key: &K) -> bool {
         self.graph().kill(key)
     }
+}
+
+fn keys<K: Clone, C: FromIterator<K>>(names: &[Name<K>]) -> C {
+    names.iter().map(|name| name.key().clone()).collect()
 }
 
 impl<K, V> Default for Dag<K, V>

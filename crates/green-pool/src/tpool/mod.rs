@@ -37,7 +37,7 @@ mod blocking;
 mod pool;
 
 pub use blocking::Blocking;
-pub use green_core::blocking::JoinHandle;
+pub use green_core::blocking::{JoinFuture, JoinHandle};
 pub use pool::Pool;
 
 use pool::Core;

@@ -16,6 +16,9 @@
 
 mod cell;
 mod here;
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "the end of an OS thread reaches a turn that is leaked with it")]
+mod leak;
 #[expect(unsafe_code, reason = "slots that pass from senders to the receiver")]
 pub(crate) mod list;
 mod mutex;

@@ -3,7 +3,7 @@
 //! | state      | meaning                                          | next                                             |
 //! |------------|--------------------------------------------------|--------------------------------------------------|
 //! | INCOMPLETE | nobody has initialised                           | RUNNING by the one whose exchange succeeds       |
-//! | POISONED   | the last initialiser unwound                     | RUNNING, by one who does not mind                |
+//! | POISONED   | the last initialiser unwound, or is lost         | RUNNING, by one who does not mind                |
 //! | RUNNING    | a [`Turn`] exists                                | COMPLETE or POISONED, when the turn ends         |
 //! | COMPLETE   | initialised                                      | nothing                                          |
 //!
@@ -13,9 +13,14 @@
 //! compares the state once more under the queue's lock, so either it sees the end, or the one who ends the turn sees
 //! the bit and finds the waiter in the queue.
 //!
+//! A turn of a green thread that is leaked with its OS thread (I15) never ends by itself. Its frames will not run again, so
+//! nothing of that initialisation can come any more, and the end of the OS thread ends the turn, as a panic would: POISONED.
+//!
 //! Ordering: the end of a turn is stored with `Release`, and every look that finds COMPLETE or POISONED is an
 //! `Acquire`, so what the initialiser did is visible to whoever learns of it.
 
+#[cfg(not(loom))]
+use green_core::hub::OnLeak;
 use green_core::kill;
 use green_core::primitive::{AtomicU8, Ordering};
 use green_core::unpark::{Outcome, WaitReason};
@@ -79,7 +84,7 @@ impl RawOnce {
                 idle => {
                     let running = RUNNING | (state & QUEUED);
                     if self.state.compare_exchange(state, running, Ordering::Acquire, Ordering::Relaxed).is_ok() {
-                        return Begun::Turn(Turn { once: self, end: POISONED, was_poisoned: idle == POISONED });
+                        return Begun::Turn(Turn::new(self, idle == POISONED));
                     }
                 }
             }
@@ -96,6 +101,19 @@ impl RawOnce {
                 _ => self.sleep(state),
             }
         }
+    }
+
+    /// Ends the turn, of which there is one.
+    fn end(&self, end: u8) {
+        if self.state.swap(end, Ordering::Release) & QUEUED != 0 {
+            self.waiters.notify_all();
+        }
+    }
+
+    /// Ends the turn of a green thread that will not run again.
+    #[cfg(not(loom))]
+    pub(super) fn poison(&self) {
+        self.end(POISONED);
     }
 
     /// Sleeps until a turn ends; returns at once if the state is not `seen` any more.
@@ -118,9 +136,22 @@ pub(crate) struct Turn<'a> {
     once: &'a RawOnce,
     end: u8,
     was_poisoned: bool,
+    /// Ends the turn in the place of a green thread that is leaked.
+    #[cfg(not(loom))]
+    _leak: Option<OnLeak>,
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
+    fn new(once: &'a RawOnce, was_poisoned: bool) -> Self {
+        Self {
+            once,
+            end: POISONED,
+            was_poisoned,
+            #[cfg(not(loom))]
+            _leak: super::leak::poison_if_leaked(once),
+        }
+    }
+
     pub(crate) fn was_poisoned(&self) -> bool {
         self.was_poisoned
     }
@@ -132,9 +163,7 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if self.once.state.swap(self.end, Ordering::Release) & QUEUED != 0 {
-            self.once.waiters.notify_all();
-        }
+        self.once.end(self.end);
     }
 }
 

@@ -191,3 +191,14 @@ fn an_errand_of_a_worker_runs_in_place() {
     });
     assert_eq!(ids.0, ids.1);
 }
+
+#[test]
+fn a_name_that_no_thread_can_have_is_refused_at_once() {
+    for name in ["\0", "a\0b", "ab\0"] {
+        for make in [|name| Pool::new(name, 1), |name| Pool::configured(name, Config::tpool_size)] {
+            let payload = std::panic::catch_unwind(|| make(name)).unwrap_err();
+            assert_eq!(payload.downcast_ref(), Some(&"the name of a pool may not contain a NUL"));
+        }
+    }
+    assert_eq!(Pool::new("", 1).max_threads(), 1);
+}

@@ -23,6 +23,10 @@ const DATA: usize = TYPE + size_of::<c_int>();
 /// Room for as many descriptors as can come, and for what else a user may have asked to be told (who the sender is).
 const ROOM: usize = DATA + (MOST + 1) * size_of::<RawFd>() + 256;
 
+/// What brings a descriptor of the sender's process to a user who has set `SO_PASSPIDFD` (Linux 6.5), `SCM_PIDFD`, which is part
+/// of the kernel's ABI. libc has no name for it yet.
+const PIDFD: Option<c_int> = if cfg!(any(target_os = "linux", target_os = "android")) { Some(4) } else { None };
+
 /// Control messages, where the kernel wants them to begin.
 #[repr(C, align(8))]
 struct Control([u8; ROOM]);
@@ -45,9 +49,13 @@ pub(crate) fn recv_with_fds(
     // `msg_controllen` bytes of control data, all of them ours alone for the length of the call, as is the message.
     let count = check_len(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) })?;
     let filled = message.msg_controllen.min(ROOM);
-    for number in descriptors(&control.0[..filled]) {
-        // SAFETY: the kernel has just opened this descriptor for us in SCM_RIGHTS, and nobody else knows its number.
-        fds.push(unsafe { OwnedFd::from_raw_fd(number) });
+    for (kind, number) in descriptors(&control.0[..filled]) {
+        // SAFETY: the kernel has just opened this descriptor for us, and nobody else knows its number.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+        if kind == libc::SCM_RIGHTS {
+            fds.push(descriptor);
+        }
+        // That of a process has nobody to go to here, and is closed.
     }
     Ok((count, message.msg_flags & libc::MSG_CTRUNC != 0))
 }
@@ -84,16 +92,17 @@ fn put_descriptors(control: &mut [u8; ROOM], fds: &[BorrowedFd<'_>]) -> io::Resu
     Ok(len.next_multiple_of(LEVEL))
 }
 
-/// Returns the numbers of the descriptors in what the kernel has written.
-fn descriptors(mut control: &[u8]) -> Vec<RawFd> {
+/// Returns the numbers of the descriptors in what the kernel has written, each with the type of its message.
+fn descriptors(mut control: &[u8]) -> Vec<(c_int, RawFd)> {
     let mut found = Vec::new();
     while let (Some(len), Some(level), Some(kind)) =
         (first_number(control), first_int(control, LEVEL), first_int(control, TYPE))
     {
         let Some(data) = control.get(DATA..len) else { break };
-        if (level, kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-            let ints = data.as_chunks().0.iter();
-            found.extend(ints.map(|bytes| RawFd::from_ne_bytes(*bytes)));
+        if level == libc::SOL_SOCKET && (kind == libc::SCM_RIGHTS || Some(kind) == PIDFD) {
+            let ints = data.as_chunks().0.iter().map(|bytes| RawFd::from_ne_bytes(*bytes));
+            // In the place of a process that is gone there is an error's number.
+            found.extend(ints.filter(|number| *number >= 0).map(|number| (kind, number)));
         }
         control = control.get(len.next_multiple_of(LEVEL)..).unwrap_or(&[]);
     }
@@ -111,6 +120,7 @@ fn first_int(bytes: &[u8], at: usize) -> Option<c_int> {
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd as _;
+    use std::os::unix::net::UnixDatagram;
 
     use super::*;
 
@@ -120,7 +130,7 @@ mod tests {
         for count in [1, 2, 3, MOST] {
             let mut control = [0; ROOM];
             let len = put_descriptors(&mut control, &vec![file.as_fd(); count]).unwrap();
-            assert_eq!(descriptors(&control[..len]), vec![file.as_raw_fd(); count]);
+            assert_eq!(descriptors(&control[..len]), vec![(libc::SCM_RIGHTS, file.as_raw_fd()); count]);
         }
         assert!(put_descriptors(&mut [0; ROOM], &vec![file.as_fd(); MOST + 1]).is_err());
     }
@@ -139,6 +149,38 @@ mod tests {
         let mut second = [0; ROOM];
         let more = put_descriptors(&mut second, &[file.as_fd()]).unwrap();
         control[len..len + more].copy_from_slice(&second[..more]);
-        assert_eq!(descriptors(&control[..len + more]), [file.as_raw_fd()]);
+        assert_eq!(descriptors(&control[..len + more]), [(libc::SCM_RIGHTS, file.as_raw_fd())]);
+    }
+
+    /// Returns how many descriptors of processes this one has; nothing else in these tests makes any.
+    fn count_pidfds() -> usize {
+        let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+        let targets = entries.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+        targets.filter(|target| target.to_string_lossy().contains("pidfd")).count()
+    }
+
+    /// `SO_PASSPIDFD` is for the user to set; what comes of it is not to pile up.
+    #[test]
+    fn a_descriptor_of_the_sender_s_process_is_closed() {
+        let (near, far) = UnixDatagram::pair().unwrap();
+        let on: c_int = 1;
+        let size = size_of_val(&on) as libc::socklen_t;
+        // SAFETY: the option's value is an int, which `on` is, and of which `size` is the size.
+        let result = unsafe {
+            libc::setsockopt(far.as_raw_fd(), libc::SOL_SOCKET, libc::SO_PASSPIDFD, (&raw const on).cast(), size)
+        };
+        if result != 0 {
+            assert_eq!(io::Error::last_os_error().raw_os_error(), Some(libc::ENOPROTOOPT), "Linux 6.5 has it");
+            return;
+        }
+        let file = std::fs::File::open("/dev/null").unwrap();
+        for sent in [0, 1, MOST] {
+            let sent = vec![file.as_fd(); sent];
+            send_with_fds(near.as_fd(), &[IoSlice::new(b"x")], &sent).unwrap();
+            let (mut byte, mut fds) = ([0], Vec::new());
+            let received = recv_with_fds(far.as_fd(), &mut [IoSliceMut::new(&mut byte)], &mut fds).unwrap();
+            assert_eq!((received, fds.len()), ((1, false), sent.len()));
+            assert_eq!(count_pidfds(), 0);
+        }
     }
 }

@@ -84,6 +84,27 @@ fn more_slices_than_the_kernel_takes_are_a_short_write() {
 }
 
 #[test]
+fn more_slices_than_the_kernel_takes_are_a_short_read() {
+    let (mut reader, mut writer) = pipe().unwrap();
+    writer.write_all(&[b'x'; 1500]).unwrap();
+    let mut bytes = [0; 1500];
+    let mut bufs: Vec<_> = bytes.chunks_mut(1).map(IoSliceMut::new).collect();
+    assert_eq!(reader.read_vectored(&mut bufs).unwrap(), 1024);
+    // Nothing in those that are taken.
+    let mut empty = [[0_u8; 0]; 1024];
+    let mut bufs: Vec<_> = empty.iter_mut().map(|buf| IoSliceMut::new(buf)).collect();
+    let mut one = [0];
+    bufs.push(IoSliceMut::new(&mut one));
+    assert_eq!(reader.read_vectored(&mut bufs).unwrap(), 0);
+    let mut bufs = vec![IoSlice::new(b""); 1024];
+    bufs.push(IoSlice::new(b"y"));
+    assert_eq!(writer.write_vectored(&bufs).unwrap(), 0);
+    drop(writer);
+    let mut rest = Vec::new();
+    assert_eq!(reader.read_to_end(&mut rest).unwrap(), 476);
+}
+
+#[test]
 fn lines_are_read_from_a_pipe() {
     let (reader, mut writer) = pipe().unwrap();
     let lines = thread::spawn(move || BufReader::new(reader).lines().map(|line| line.unwrap()).collect::<Vec<_>>());

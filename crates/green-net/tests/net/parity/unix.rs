@@ -207,6 +207,31 @@ fn nothing_to_write_is_written_at_once() {
 }
 
 #[test]
+fn of_more_buffers_than_the_kernel_takes_the_first_ones_count() {
+    let (mut near, mut far) = UnixStream::pair().unwrap();
+    assert_eq!(near.write_vectored(&[IoSlice::new(b"x"); 1500]).unwrap(), 1024);
+    near.write_all(&[b'x'; 476]).unwrap();
+    let mut bytes = [0; 1500];
+    let mut count = 0;
+    while count < bytes.len() {
+        let mut bufs: Vec<_> = bytes[count..].chunks_mut(1).map(IoSliceMut::new).collect();
+        let more = far.read_vectored(&mut bufs).unwrap();
+        assert!((1..=1024).contains(&more));
+        count += more;
+    }
+    assert_eq!(bytes, [b'x'; 1500]);
+    // If there is nothing in those, none of the others is looked at, nor is the socket.
+    let (mut empty, mut one) = ([[0_u8; 0]; 1024], [0]);
+    let mut bufs: Vec<_> = empty.iter_mut().map(|buf| IoSliceMut::new(buf)).chain([IoSliceMut::new(&mut one)]).collect();
+    assert_eq!(far.read_vectored(&mut bufs).unwrap(), 0);
+    let mut bufs = vec![IoSlice::new(b""); 1024];
+    bufs.push(IoSlice::new(b"x"));
+    assert_eq!(near.write_vectored(&bufs).unwrap(), 0);
+    drop(near);
+    assert_eq!(far.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
 fn several_buffers_are_one_message() {
     everywhere(|| {
         let (mut near, mut far) = UnixStream::pair().unwrap();
