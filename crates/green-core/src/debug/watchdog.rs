@@ -233,7 +233,8 @@ impl Blocked {
         &self.os_thread
     }
 
-    /// Returns for how long at least the others could not run, so far.
+    /// Returns how long ago the hub last looked at the world, which it does before it lets somebody run, or a few hand-offs
+    /// before: for about as long the others have not run.
     #[must_use]
     pub fn span(&self) -> Duration {
         self.span
