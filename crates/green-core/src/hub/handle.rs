@@ -109,11 +109,14 @@ impl HubHandle {
     ///
     /// # Errors
     ///
-    /// `f` itself, if the OS thread has ended. If it ends afterwards, before it was `f`'s turn, then it drops `f`.
+    /// `f` itself, if the OS thread has ended, or is the parent's in the child of a fork. If it ends afterwards, before it was `f`'s turn, then it drops `f`.
     pub fn post<F>(&self, f: F) -> Result<(), F>
     where
         F: FnOnce() + Send + 'static,
     {
+        if self.0.shared.is_forked() {
+            return Err(f);
+        }
         let was_empty = {
             let mut posts = self.0.posts.lock();
             let Some(queue) = posts.as_mut() else { return Err(f) };

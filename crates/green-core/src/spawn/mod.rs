@@ -25,6 +25,7 @@ pub use joiner::{Joiner, LocalJoiner, Remote, Watch};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::current;
+use crate::fork;
 use crate::hub::Hub;
 use crate::identity::Identity;
 use crate::mode::Mode;
@@ -166,6 +167,7 @@ fn new_identity(name: Option<String>) -> Identity {
 }
 
 fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
+    fork::check()?;
     let credit = hub.stacks().reserve(hub.stack_size(size)?)?;
     // A worker's last look at the clock is recent enough; a root may never have looked.
     let since = if hub.is_worker() { hub.seen() } else { clock::ticks(clock::now()) };
