@@ -63,10 +63,13 @@ const EMPTY: u32 = 0;
 const NOTIFIED: u32 = 1;
 const PARKED: u32 = 2;
 
+struct Name(Box<str>);
+
 /// The part of a green thread that handles share: what `thread::Thread` stands on.
 pub struct Identity {
     id: NonZeroU64,
-    name: Option<Box<str>>,
+    /// A thin pointer, for few have one.
+    name: Option<Box<Name>>,
     token: AtomicU32,
     /// The way to the record, once the green thread has started.
     started: UnparkerCell,
@@ -85,7 +88,7 @@ impl Identity {
     pub(crate) fn new(id: NonZeroU64, name: Option<Box<str>>) -> Self {
         Self {
             id,
-            name,
+            name: name.map(|name| Box::new(Name(name))),
             token: AtomicU32::new(EMPTY),
             started: UnparkerCell::empty(),
             ends: AtomicU8::new(0),
@@ -165,6 +168,10 @@ impl Identity {
 
     /// Marks that the handle is gone.
     pub(crate) fn set_detached(&self) -> Ends {
+        // After the end nobody looks at it, as when the handle has joined.
+        if self.ends.load(Ordering::Acquire) & DONE != 0 {
+            return Ends::Second;
+        }
         let before = self.ends.fetch_or(DETACHED, Ordering::AcqRel);
         if before & DONE != 0 { Ends::Second } else { Ends::First }
     }
@@ -192,7 +199,7 @@ impl Identity {
 
     /// Returns the name given to its builder.
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.name.as_ref().map(|name| &*name.0)
     }
 
     /// Makes the token available, waking the green thread if it waits in [`park_current`].
@@ -273,7 +280,7 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Identity").field("id", &self.id).field("name", &self.name()).finish_non_exhaustive()
     }
 }
 

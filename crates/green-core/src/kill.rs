@@ -275,7 +275,7 @@ impl Alarm {
         let id = ids::next().get();
         record.interrupts.add(id);
         let owner = Unparker::of(record);
-        let timer = hub.add_timer(clock::ticks(deadline), TimerEvent::Alarm(owner, id));
+        let timer = hub.add_timer(clock::ticks(deadline), TimerEvent::Alarm(record, id));
         Ok(Self { id, timer, owner, _local: PhantomData })
     }
 

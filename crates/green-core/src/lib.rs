@@ -75,6 +75,7 @@ mod reactor {
     pub(crate) mod waker;
 }
 #[cfg(not(loom))]
+#[expect(unsafe_code, reason = "a look at what is kept, without a count")]
 mod record;
 #[cfg(not(loom))]
 mod run_queue;

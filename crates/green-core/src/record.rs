@@ -119,6 +119,18 @@ impl Record {
         self.task.set(Some(task));
         copy
     }
+
+    /// Returns the same without a count of its own.
+    ///
+    /// # Safety
+    ///
+    /// The record keeps what it runs for as long as the reference is used: it is neither retired nor given another task.
+    pub(crate) unsafe fn task_ref(&self) -> &dyn Task {
+        // SAFETY: only the owner's OS thread comes here (I2), and nobody replaces the value meanwhile, as the caller says;
+        // who takes it for a moment, in `task`, puts the same back before anything else runs.
+        let task = unsafe { &*self.task.as_ptr() };
+        task.as_deref().expect("a live record has a task")
+    }
 }
 
 impl fmt::Debug for Record {

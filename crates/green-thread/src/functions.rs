@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use green_core::mode::Facility;
+use green_core::spawn::{self, Options};
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::{clock, identity, kill, park as core_park};
 
@@ -40,7 +41,8 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    Builder::new().spawn(f).expect("failed to spawn thread")
+    // Not by a builder, whose empty options would be moved about.
+    spawn::spawn(Options::default(), f).map(JoinHandle::new).expect("failed to spawn thread")
 }
 
 /// Starts a green thread that runs `f` on this OS thread.
@@ -77,7 +79,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    Builder::new().spawn_local(f).expect("failed to spawn thread")
+    spawn::spawn_local(Options::default(), f).map(LocalJoinHandle::new).expect("failed to spawn thread")
 }
 
 /// Starts a green thread that runs `f`, and that nobody can join or kill.
@@ -102,7 +104,7 @@ pub fn spawn_detached<F>(f: F)
 where
     F: FnOnce() + Send + 'static,
 {
-    Builder::new().spawn_detached(f).expect("failed to spawn thread");
+    spawn::spawn_detached(Options::default(), f).expect("failed to spawn thread");
 }
 
 /// Starts a green thread that runs `f` when `delay` has passed, whatever has become of the caller by then.

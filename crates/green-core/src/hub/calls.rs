@@ -112,7 +112,7 @@ fn schedule(after: Duration, f: Box<dyn FnOnce()>) -> Call {
     let key = (!hub.closing.get()).then(|| {
         // What is out of the clock's reach is never due.
         let deadline = clock::after(after).map_or(u64::MAX, clock::ticks);
-        hub.add_timer(deadline, TimerEvent::Call(Due { id, f }))
+        hub.add_timer(deadline, TimerEvent::Call(Box::new(Due { id, f })))
     });
     Call { shared: hub.shared(), key, id, _local: PhantomData }
 }
@@ -230,7 +230,7 @@ impl Hub {
         // A key can outlive the timers that it is of, an id cannot.
         if matches!(timers.get(key), Some(TimerEvent::Call(due)) if due.id == id) {
             let Some(TimerEvent::Call(due)) = timers.cancel(key) else { return None };
-            return Some(due);
+            return Some(*due);
         }
         let mut due = self.calls.due.borrow_mut();
         let place = due.iter().position(|due| due.id == id)?;

@@ -44,12 +44,11 @@ impl Hub {
     }
 
     /// Runs a green thread from its closure to its last destructor. Never unwinds.
-    pub(super) fn run_body(&self, record: &'static Record) {
-        let task = record.task();
+    pub(super) fn run_body(&self, record: &'static Record, task: &dyn Task) {
         if record.interrupts.is_pending() {
             // Killed before its start: the closure never runs, and is dropped here, on a stack of its own.
             record.exiting.set(true);
-            task.abandon(kill::payload_of(&*task));
+            task.abandon(kill::payload_of(task));
         } else {
             task.run();
         }

@@ -106,13 +106,16 @@ pub use wait::{Interest, Ready, wait};
 pub(crate) enum TimerEvent {
     /// Ends a park with `TimedOut`.
     Wake(Unparker),
-    /// Makes an alarm pending.
-    Alarm(Unparker, u64),
+    /// Makes the alarm of this number pending, if it is still set.
+    Alarm(&'static Record, u64),
     /// Starts a green thread.
     Start(Box<Delayed>),
     /// Makes a call.
-    Call(Due),
+    Call(Box<Due>),
 }
+
+// Most green threads that wait have one.
+const _: () = assert!(size_of::<TimerEvent>() <= 24);
 
 /// The scheduler of one OS thread; every method is called on that OS thread.
 pub(crate) struct Hub {
@@ -335,6 +338,12 @@ impl Hub {
         }
     }
 
+    /// Wakes a green thread of this hub that has slept for long, as those have that wait for the world.
+    pub(crate) fn unpark_cold(&self, record: &'static Record, generation: u64) {
+        self.unpark_local(record, generation);
+        self.run_queue.warm(record);
+    }
+
     /// Wakes a green thread of this hub.
     #[inline]
     pub(crate) fn unpark_local(&self, record: &'static Record, generation: u64) {
@@ -411,6 +420,7 @@ impl Hub {
     }
 
     /// Queues an unstarted green thread that another worker may take.
+    #[inline(always)]
     pub(crate) fn enqueue_shared(&self, unstarted: Unstarted) {
         self.shared.unstarted().lock().push_back(unstarted);
         self.enqueue_token();
@@ -446,6 +456,12 @@ impl Hub {
     /// Returns the clock at the last pass: a coarse time that costs nothing.
     pub(crate) fn seen(&self) -> u64 {
         self.now.get()
+    }
+
+    /// Returns true if others run when the current green thread parks.
+    #[inline]
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.run_queue.is_empty()
     }
 
     /// Panics in the child of a fork: its hub shares the parent's poll.

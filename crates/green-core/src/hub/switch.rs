@@ -33,7 +33,9 @@ impl Entry for GreenThreadStart {
         hub.arrive();
         loop {
             let record = hub.current();
-            hub.run_body(record);
+            // SAFETY: the record keeps its task until `finish` retires it.
+            let task = unsafe { record.task_ref() };
+            hub.run_body(record, task);
             hub.finish(record);
         }
     }

@@ -135,17 +135,17 @@ impl Hub {
                     record.timer.set(None);
                     if record.state.get() == State::Parked {
                         self.make_runnable(record, Outcome::TimedOut);
+                        self.run_queue.warm(record);
                     }
                 }
-                TimerEvent::Alarm(unparker, id) => {
-                    if let Some(record) = unparker.live()
-                        && record.interrupts.fire(id)
-                    {
+                TimerEvent::Alarm(record, id) => {
+                    // No two alarms have one number: that of another green thread is not among this record's.
+                    if record.interrupts.fire(id) {
                         self.interrupt(record);
                     }
                 }
                 TimerEvent::Start(delayed) => self.start_delayed(*delayed),
-                TimerEvent::Call(due) => self.calls.push(due),
+                TimerEvent::Call(due) => self.calls.push(*due),
             }
         }
         if self.calls.are_due() {

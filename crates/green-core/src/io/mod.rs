@@ -34,7 +34,7 @@ use crate::park::waiting_for;
 use crate::reactor::lint;
 use crate::sys::{self, Direction, MsgFlags};
 use crate::unpark::{Outcome, WaitReason};
-use source::Source;
+use source::{Source, Taken};
 use wishes::Wishes;
 
 pub use descriptor::{Descriptor, Family};
@@ -231,20 +231,20 @@ impl<T: AsFd> Pollable<T> {
         let room = buf.len();
         self.recv_noting(|io| {
             let count = sys::recv(io.as_fd(), buf, MsgFlags::NONE)?;
-            Ok((count, count < room))
+            Ok((count, if count < room { Taken::All } else { Taken::Some }))
         })
     }
 
     /// Receives by `op`, which returns the count and whether it took all there was: then the next receive waits without
     /// asking the kernel first.
     #[inline]
-    fn recv_noting(&self, op: impl FnMut(&T) -> io::Result<(usize, bool)>) -> io::Result<usize> {
+    fn recv_noting(&self, op: impl FnMut(&T) -> io::Result<(usize, Taken)>) -> io::Result<usize> {
         if self.source.is_empty(current::hub()) && self.source.wishes.are_plain() {
             self.wait(Direction::Read, None, WaitReason::Read)?;
         }
-        let (count, all) = self.read_with(WaitReason::Read, op)?;
-        if all && count > 0 && self.source.wishes.are_plain() {
-            self.source.note_emptied(current::hub());
+        let (count, taken) = self.read_with(WaitReason::Read, op)?;
+        if taken != Taken::Some && count > 0 && self.source.wishes.are_plain() {
+            self.source.note_emptied(current::hub(), taken);
         }
         Ok(count)
     }

@@ -83,6 +83,15 @@ impl Registrations {
     }
 }
 
+/// Whether a `recv` took all there was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Some,
+    /// All, unless it stopped behind data with which descriptors came.
+    Perhaps,
+    All,
+}
+
 /// No number of events.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -166,9 +175,12 @@ impl Source {
         Ok(token)
     }
 
-    /// Notes that a `recv` just now took all there was.
-    pub(super) fn note_emptied(&self, hub: &Hub) {
+    /// Notes that a `recv` just now took all there was, or seems to have: then the hub looks again.
+    pub(super) fn note_emptied(&self, hub: &Hub, all: Taken) {
         if let Some(token) = self.own(hub) {
+            if all == Taken::Perhaps {
+                hub.reactor().doubt(hub, token);
+            }
             let tick = hub.reactor().open_tick(token).map_or(UNKNOWN, u64::from);
             self.emptied.store(tick, Ordering::Relaxed);
         }

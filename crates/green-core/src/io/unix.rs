@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::Pollable;
+use super::source::Taken;
 use crate::mode::Facility;
 use crate::park::{park_until, waiting_for, yield_now};
 use crate::sys::{self, Direction, MsgFlags};
@@ -100,8 +101,8 @@ impl<T: AsFd> Pollable<T> {
     ///
     /// A short count does not always mean that the socket is empty: a read also stops behind data with which
     /// descriptors or credentials came, and after those the next read asks the kernel first. Only `recvmsg` tells, which
-    /// costs 93 ns more than `recv` (Linux 6.18). Of a read that fills its buffer there is nothing to tell, so after one
-    /// of those the next is a plain `recv`.
+    /// costs 93 ns more than `recv` (Linux 6.18). A read that fills its buffer need not tell, so after one of those the next is
+    /// a plain `recv`. So it is while others are about to run here: the hub looks later, at all such sockets at once.
     ///
     /// # Errors
     ///
@@ -110,14 +111,16 @@ impl<T: AsFd> Pollable<T> {
         let room = buf.len();
         let filled = &self.source.filled;
         self.recv_noting(|io| {
-            let (count, all) = if filled.load(Ordering::Relaxed) {
-                (sys::recv(io.as_fd(), buf, MsgFlags::NONE)?, false)
+            let is_busy = current::hub().is_busy();
+            let (count, taken) = if is_busy || filled.load(Ordering::Relaxed) {
+                let count = sys::recv(io.as_fd(), buf, MsgFlags::NONE)?;
+                (count, if is_busy && count < room { Taken::Perhaps } else { Taken::Some })
             } else {
                 let (count, cut) = sys::recv_and_cut(io.as_fd(), buf)?;
-                (count, count < room && !cut)
+                (count, if count < room && !cut { Taken::All } else { Taken::Some })
             };
             filled.store(count == room, Ordering::Relaxed);
-            Ok((count, all))
+            Ok((count, taken))
         })
     }
 

@@ -16,6 +16,13 @@
 //! An event wakes *all* waiters of its direction, in their order, and each tries its call again. Waking one would mean
 //! that it must pass on what it did not use, in every way that it can end; several waiters on one direction are rare.
 //!
+//! # Doubts
+//!
+//! A short `recv` of a Unix stream looks as if it had taken all there was, so that the next one waits for an edge without a
+//! call. But it may have stopped behind data with which descriptors came; then what follows is there already, and no edge
+//! tells of it. So that registration is *doubted*, and the hub looks at all that it doubts with one `poll` before it sleeps, or
+//! after [`DOUBT`] if it does not.
+//!
 //! # Why no stale event wakes the next owner of a number
 //!
 //! A descriptor leaves the poll before it is closed. An event that was collected before that carries the token of the
@@ -37,7 +44,7 @@ use mio::{Events, Interest, Poll};
 use crate::clock;
 use crate::hub::Hub;
 use crate::hub::shared::{Message, Shared};
-use crate::sys::{Direction, TimerFd};
+use crate::sys::{Direction, Look, TimerFd};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 
 /// Events taken from the kernel at once.
@@ -45,6 +52,9 @@ const EVENTS: usize = 1024;
 /// The poll's own descriptors; no registration's token has these indices.
 const RING: usize = usize::MAX;
 const TIMER: usize = usize::MAX - 1;
+
+/// How long what is doubted waits for a hub that does not sleep, in ticks.
+const DOUBT: u64 = 1_000_000;
 
 /// What every registration is told of. The kernel tells of urgent data only who asks to hear of it.
 const READS: Interest = Interest::READABLE.add(Interest::PRIORITY);
@@ -123,6 +133,8 @@ struct Entry {
     writes: bool,
     /// True once an event told of an end, an error or urgent data: after that there may be no edge for what is left.
     ended: bool,
+    /// True while it is among those that are doubted.
+    doubted: bool,
     readers: Waiters,
     writers: Waiters,
 }
@@ -149,6 +161,10 @@ struct Live {
     by_fd: Vec<u32>,
     free: Vec<u32>,
     woken: Vec<Unparker>,
+    /// Those that may have something to read although a receive seemed to take all; and since when there are any, in ticks.
+    doubted: Vec<Token>,
+    doubted_since: u64,
+    look: Look,
 }
 
 /// A hub's reactor.
@@ -184,6 +200,7 @@ impl Reactor {
                 in_use: false,
                 writes: false,
                 ended: false,
+                doubted: false,
                 readers: Waiters::default(),
                 writers: Waiters::default(),
             });
@@ -199,6 +216,7 @@ impl Reactor {
         entry.in_use = true;
         entry.writes = false;
         entry.ended = false;
+        entry.doubted = false;
         let stale = live.note_number(fd, index);
         hub.shared().registered().fetch_add(1, Ordering::Relaxed);
         drop(guard);
@@ -216,6 +234,21 @@ impl Reactor {
     /// Returns the number of events of a registration of which every further byte will be an edge.
     pub(crate) fn open_tick(&self, token: Token) -> Option<u32> {
         self.with_entry(token, |entry| (!entry.ended).then_some(entry.tick)).flatten()
+    }
+
+    /// Sees to it that somebody looks whether the registration has something to read after all.
+    pub(crate) fn doubt(&self, hub: &Hub, token: Token) {
+        let mut guard = self.0.borrow_mut();
+        let Some(live) = guard.as_mut() else { return };
+        let Some(entry) = live.entry(token) else { return };
+        if entry.doubted {
+            return;
+        }
+        entry.doubted = true;
+        if live.doubted.is_empty() {
+            live.doubted_since = hub.seen();
+        }
+        live.doubted.push(token);
     }
 
     /// Waits, after a call that would have blocked or a look that found nothing, until one of `directions` is worth another
@@ -342,11 +375,15 @@ impl Reactor {
     fn turn(&self, hub: &Hub, timeout: Option<Duration>) {
         let mut guard = self.0.borrow_mut();
         let Some(live) = guard.as_mut() else { return };
-        live.turn(timeout);
+        let sleeps = timeout != Some(Duration::ZERO);
+        if !live.doubted.is_empty() && (sleeps || hub.seen().saturating_sub(live.doubted_since) >= DOUBT) {
+            live.settle_doubts();
+        }
+        live.turn(if live.woken.is_empty() { timeout } else { Some(Duration::ZERO) });
         let mut woken = std::mem::take(&mut live.woken);
         drop(guard);
         for unparker in woken.drain(..) {
-            hub.unpark_local(unparker.record(), unparker.generation());
+            hub.unpark_cold(unparker.record(), unparker.generation());
         }
         if let Some(live) = self.0.borrow_mut().as_mut() {
             live.woken = woken;
@@ -373,6 +410,9 @@ impl Live {
             by_fd: Vec::new(),
             free: Vec::new(),
             woken: Vec::new(),
+            doubted: Vec::new(),
+            doubted_since: 0,
+            look: Look::default(),
         })
     }
 
@@ -391,7 +431,25 @@ impl Live {
     }
 
     fn entry(&mut self, token: Token) -> Option<&mut Entry> {
-        self.entries.get_mut(token.index as usize).filter(|entry| entry.in_use && entry.generation == token.generation)
+        named(&mut self.entries, token)
+    }
+
+    /// Looks at all that is doubted, and does for what can be read what an event would do.
+    fn settle_doubts(&mut self) {
+        let doubted = std::mem::take(&mut self.doubted);
+        // One that is gone leaves a number that is skipped.
+        let fd = |token| self.entries.get(token as usize).map_or(-1, |entry| entry.fd);
+        self.look.at(doubted.iter().map(|token| fd(token.index)));
+        for (place, token) in doubted.iter().enumerate() {
+            let Some(entry) = named(&mut self.entries, *token) else { continue };
+            entry.doubted = false;
+            if self.look.found(place) {
+                entry.tick = entry.tick.wrapping_add(1);
+                entry.readers.drain_into(&mut self.woken);
+            }
+        }
+        self.doubted = doubted;
+        self.doubted.clear();
     }
 
     fn turn(&mut self, timeout: Option<Duration>) {
@@ -408,14 +466,7 @@ impl Live {
                 }
                 _ => {}
             }
-            let token = Token::from_mio(event.token());
-            let Some(entry) = self
-                .entries
-                .get_mut(token.index as usize)
-                .filter(|entry| entry.in_use && entry.generation == token.generation)
-            else {
-                continue;
-            };
+            let Some(entry) = named(&mut self.entries, Token::from_mio(event.token())) else { continue };
             entry.tick = entry.tick.wrapping_add(1);
             entry.ended |= event.is_read_closed() || event.is_error() || event.is_priority();
             if event.is_readable() || event.is_read_closed() || event.is_error() {
@@ -426,6 +477,11 @@ impl Live {
             }
         }
     }
+}
+
+/// Returns the entry that `token` names.
+fn named(entries: &mut [Entry], token: Token) -> Option<&mut Entry> {
+    entries.get_mut(token.index as usize).filter(|entry| entry.in_use && entry.generation == token.generation)
 }
 
 /// The way into a hub's poll for other OS threads.

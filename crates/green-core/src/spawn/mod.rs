@@ -166,6 +166,8 @@ fn new_identity(name: Option<String>) -> Identity {
     Identity::new(ids::next(), name.map(String::into_boxed_str))
 }
 
+/// Inlined, because a move of what was just written in halves waits for them.
+#[inline(always)]
 fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
     fork::check()?;
     let credit = hub.stacks().reserve(hub.stack_size(size)?)?;

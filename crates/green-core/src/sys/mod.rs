@@ -56,7 +56,7 @@ pub(crate) use unix::{
     mapping::Mapping,
     overflow::install_overflow_handler,
     page_size,
-    poll::{Direction, Readiness, conditions, poll_fds, poll_now, readiness},
+    poll::{Direction, Look, Readiness, conditions, poll_fds, poll_now, readiness},
     prefetch::prefetch,
     process::{is_main_thread, other_threads},
     raw_thread::on_raw_thread,

@@ -160,6 +160,13 @@ impl<T> Timers<T> {
         }
     }
 
+    /// Returns whether another timer than the earliest is due by `limit`. Asked after [`next_deadline`](Self::next_deadline), which
+    /// removes what is dead from the top; another dead entry hides those that come after it, so this is a hint.
+    pub(crate) fn has_second_by(&self, limit: u64) -> bool {
+        let children = self.heap.iter().skip(1).take(ARITY);
+        children.copied().any(|entry| entry.deadline() <= limit && self.is_live(entry))
+    }
+
     /// Removes the earliest timer whose deadline is not after `now`, and returns its value.
     pub(crate) fn pop_due(&mut self, now: u64) -> Option<T> {
         loop {

@@ -154,6 +154,20 @@ fn a_deadline_of_now_is_due_and_later_ones_are_not() {
 }
 
 #[test]
+fn the_second_is_found_and_the_earliest_and_the_dead_are_not_it() {
+    let mut timers = Timers::new();
+    timers.insert(10, ());
+    assert!(!timers.has_second_by(u64::MAX));
+    let second = timers.insert(20, ());
+    timers.insert(30, ());
+    assert!(!timers.has_second_by(19));
+    assert!(timers.has_second_by(20));
+    timers.cancel(second);
+    assert!(!timers.has_second_by(29));
+    assert!(timers.has_second_by(30));
+}
+
+#[test]
 fn cancelled_timers_do_not_pile_up() {
     let count = if cfg!(miri) { 500 } else { 100_000 };
     let mut timers = Timers::new();

@@ -1,10 +1,12 @@
 //! Unix sockets among green threads; what they share with std's is in `parity/unix.rs`.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -339,7 +341,13 @@ fn check_data_behind_a_descriptor(before: &[&[u8]]) {
     for bytes in before {
         give_and_wait(bytes);
     }
-    // The read stops behind the data that came with the descriptor, however much follows.
+    send_with_descriptor_and_more(&near);
+    reader.join().unwrap();
+}
+
+/// Sends `with` and a descriptor, and `behind`: a read stops behind the data that came with the descriptor, however much
+/// follows.
+fn send_with_descriptor_and_more(near: &UnixStream) {
     let mut control = Vec::new();
     control.extend_from_slice(&20_usize.to_ne_bytes());
     // SOL_SOCKET and SCM_RIGHTS.
@@ -348,9 +356,47 @@ fn check_data_behind_a_descriptor(before: &[&[u8]]) {
     control.extend_from_slice(&near.as_raw_fd().to_ne_bytes());
     control.extend_from_slice(&[0; 4]);
     let message = [IoSlice::new(b"with")];
-    SockRef::from(&near).sendmsg(&MsgHdr::new().with_buffers(&message).with_control(&control), 0).unwrap();
-    (&near).write_all(b"behind").unwrap();
-    reader.join().unwrap();
+    SockRef::from(near).sendmsg(&MsgHdr::new().with_buffers(&message).with_control(&control), 0).unwrap();
+    (&*near).write_all(b"behind").unwrap();
+}
+
+#[test]
+fn a_busy_hub_does_not_forget_data_behind_a_passed_descriptor() {
+    // The neighbour goes on, or stops as soon as what came with the descriptor was read, so that the hub sleeps.
+    for stays_busy in [true, false] {
+        // All on one hub: nobody reads between the two pieces.
+        let test = move || {
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let total = Rc::new(Cell::new(0));
+            let neighbour = thread::spawn_local({
+                let total = Rc::clone(&total);
+                move || {
+                    while total.get() < if stays_busy { 12 } else { 6 } {
+                        thread::yield_now();
+                    }
+                }
+            });
+            let reader = thread::spawn_local({
+                let total = Rc::clone(&total);
+                move || {
+                    let mut buf = [0; 100];
+                    while total.get() < 12 {
+                        total.set(total.get() + far.read(&mut buf).unwrap());
+                    }
+                }
+            });
+            for byte in 1..=2 {
+                (&near).write_all(&[byte]).unwrap();
+                while total.get() < usize::from(byte) {
+                    thread::yield_now();
+                }
+            }
+            send_with_descriptor_and_more(&near);
+            reader.join().unwrap();
+            neighbour.join().unwrap();
+        };
+        thread::spawn(test).join().unwrap();
+    }
 }
 
 #[test]

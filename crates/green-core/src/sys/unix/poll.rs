@@ -96,14 +96,40 @@ pub(crate) fn poll_now(fd: RawFd, asked: i16) -> io::Result<i16> {
         // The kernel would skip it.
         return Ok(conditions::NVAL);
     }
-    let mut entry = pollfd { fd, events: asked, revents: 0 };
+    let mut entry = [pollfd { fd, events: asked, revents: 0 }];
+    poll_all_now(&mut entry)?;
+    Ok(entry[0].revents)
+}
+
+fn poll_all_now(entries: &mut [pollfd]) -> io::Result<()> {
     loop {
-        // SAFETY: the pointer leads to one entry that lives for the length of the call.
-        match check(unsafe { libc::poll(&raw mut entry, 1, 0) }) {
-            Ok(_) => return Ok(entry.revents),
+        // SAFETY: the pointer leads to as many entries as it says, which live for the length of the call.
+        match check(unsafe { libc::poll(entries.as_mut_ptr(), entries.len() as nfds_t, 0) }) {
+            Ok(_) => return Ok(()),
             // Although it does not wait, a signal may come first.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// A look at many descriptors at once: which have something to read, an end or an error.
+#[derive(Debug, Default)]
+pub(crate) struct Look(Vec<pollfd>);
+
+impl Look {
+    /// Looks at `fds`, without waiting; negative ones are skipped.
+    pub(crate) fn at(&mut self, fds: impl Iterator<Item = RawFd>) {
+        self.0.clear();
+        self.0.extend(fds.map(|fd| pollfd { fd, events: libc::POLLIN | libc::POLLRDHUP, revents: 0 }));
+        if poll_all_now(&mut self.0).is_err() {
+            // More than there may be open, or no memory: whoever asks has to look for himself.
+            self.0.iter_mut().for_each(|entry| entry.revents = libc::POLLERR);
+        }
+    }
+
+    /// Returns true if there was something at the descriptor of this place.
+    pub(crate) fn found(&self, place: usize) -> bool {
+        self.0[place].revents != 0
     }
 }
