@@ -414,6 +414,12 @@ fn objects_for_which_the_parents_green_threads_wait_can_be_used_in_the_child() {
             move || drop(held.lock().unwrap())
         };
         let contender = thread::spawn_local(locks(&held));
+        let gate = Arc::new(Semaphore::new(0));
+        let passes = |gate: &Arc<Semaphore>| {
+            let gate = Arc::clone(gate);
+            move || drop(gate.acquire())
+        };
+        let at_the_gate = [thread::spawn_local(passes(&gate)), thread::spawn_local(passes(&gate))];
         // Those here wait from now on.
         thread::yield_now();
         fork_anew(|| {
@@ -428,8 +434,18 @@ fn objects_for_which_the_parents_green_threads_wait_can_be_used_in_the_child() {
             drop(guard);
             own.join().unwrap();
             thread::spawn(locks(&held)).join().unwrap();
+            // A semaphore serves in the order of arrival, so it counts who waits.
+            let own = thread::spawn_local(passes(&gate));
+            thread::yield_now();
+            assert_eq!(gate.balance(), -1);
+            gate.add_permits(1);
+            own.join().unwrap();
+            assert!(gate.try_acquire().is_ok());
         })
         .expect_success();
+        assert_eq!(gate.balance(), -2);
+        gate.add_permits(2);
+        at_the_gate.into_iter().for_each(|thread| thread.join().unwrap());
         permits.add_permits(4);
         (0..4).for_each(|number| sender.send(number).unwrap());
         let numbers = elsewhere.into_iter().map(|thread| thread.join().unwrap());
