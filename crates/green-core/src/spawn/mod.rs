@@ -149,7 +149,7 @@ where
 }
 
 /// Starts a green thread for what was posted to `hub`, which is this OS thread's. If there is no stack for it, the
-/// hub's loop drops `f`.
+/// hub's loop drops `f`, which sees to it that there is another attempt.
 pub(crate) fn start_posted(hub: &Hub, f: impl FnOnce() + 'static) {
     let packet = Arc::new(Packet::new(new_identity(None), f));
     // SAFETY: nothing is borrowed.
