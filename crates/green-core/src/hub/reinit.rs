@@ -58,7 +58,9 @@ impl From<ReinitError> for io::Error {
 ///   is dropped. A `join` of one that had not ended returns [`Abandoned`](crate::spawn::Abandoned) in `Err`; a message to one is lost.
 ///   A lock that one of them held stays locked.
 /// - **Sockets, pipes and listeners** that were inherited can be used; the parent's own use of them goes on. The same goes for
-///   channels, locks and other objects for which the parent's green threads merely waited.
+///   channels, locks and other objects for which the parent's green threads merely waited: those are forgotten. (But not by a
+///   channel without room, where a green thread of the parent may stand ready to give or to take; and a lock that was free, but kept
+///   for one that had waited long, stays so.)
 /// - **Timers** of the parent are gone, and so are calls and posts to its hubs, watches, and jobs of its pools.
 /// - Standard input has nothing read ahead, and no standard stream is locked.
 /// - A `scope` that was entered before the fork waits at its end for its threads, which are not there: for ever.
