@@ -17,7 +17,7 @@ use green::{thread, time};
 
 use crate::{expect_success, is_child, run_child, run_child_with};
 
-/// The bad descriptor errs at every wait, in the same way: nothing of the first is left behind.
+/// `test_repeated_select_bad_fd`: a bad descriptor errs at every wait, in the same way: nothing of the first is left behind.
 #[test]
 fn a_bad_descriptor_errs_twice_identically() {
     let check = || {

@@ -203,6 +203,37 @@ fn a_panic_ends_its_call_alone() {
     });
 }
 
+/// `TestDeadRunLoop.test_kill` and `test_parent`: the panic of a call is not the end of the loop, so those who were there
+/// before are its own still, a kill reaches them, and nobody is woken by anything but what they wait for.
+#[test]
+fn a_panic_in_a_call_leaves_the_loop_its_green_threads() {
+    everywhere(|| {
+        let queue = Arc::new(WaitQueue::new());
+        let waiter = go({
+            let queue = Arc::clone(&queue);
+            move || queue.wait_until(None, WaitReason::Other, || true)
+        });
+        let victim = go(|| sleep_until(Instant::now() + LATE));
+        yield_now();
+        assert!(!queue.is_empty());
+        let kills = Rc::new(RefCell::new(Some(victim)));
+        schedule_call(Duration::ZERO, || panic!("in the loop"));
+        schedule_call(Duration::ZERO, {
+            let kills = Rc::clone(&kills);
+            move || kills.borrow().as_ref().unwrap().kill().unwrap()
+        });
+        // Neither the panic nor the kill ends a wait of the one that looks on.
+        let other = WaitQueue::new();
+        let deadline = Instant::now() + 2 * SOON;
+        assert_eq!(other.wait_until(Some(deadline), WaitReason::Other, || true), Outcome::TimedOut);
+        assert!(Instant::now() >= deadline);
+        assert!(kills.take().unwrap().join().is_err());
+        assert!(!waiter.is_finished());
+        assert!(queue.notify_one());
+        assert_eq!(waiter.join().unwrap(), Outcome::Unparked);
+    });
+}
+
 /// `test_zero_second_sleep`: a sleep of nothing in a callback is harmless, and so is a yield.
 #[test]
 fn a_yield_in_a_call_is_harmless() {

@@ -93,6 +93,23 @@ fn a_close_of_the_other_side_ends_a_wait() {
     });
 }
 
+/// `test_socketpair_select`: to look without waiting tells of room to write, however often one looks, and of nothing to
+/// read.
+#[test]
+fn a_look_at_a_pair_of_sockets_tells_the_same_twice() {
+    with_own_hub(|| {
+        let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+        for _ in 0..2 {
+            for socket in [&near, &far] {
+                let ready = wait(socket, Interest::Writable, Some(Instant::now())).unwrap();
+                assert!(ready.is_writable() && !ready.is_readable() && !ready.is_hung_up());
+                let error = wait(socket, Interest::Readable, Some(Instant::now())).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::TimedOut);
+            }
+        }
+    });
+}
+
 #[test]
 fn readiness_is_told_as_it_is() {
     with_own_hub(|| {

@@ -35,6 +35,8 @@ fn park_while_unwinding(done: Rc<Cell<bool>>) {
     resume_unwind(Box::new("the unwinding's own payload"));
 }
 
+/// eventlet's `test_exceptionleaks`: what one unwinds with is nobody else's, whether they were there before or are
+/// spawned by a destructor.
 #[test]
 fn a_neighbour_of_one_that_unwinds_is_not_panicking() {
     let done = Rc::new(Cell::new(false));
@@ -66,6 +68,82 @@ fn a_neighbour_of_one_that_unwinds_is_not_panicking() {
     neighbour.join().expect("no assertion fails");
     let payload = unwinding.join().expect_err("it unwound");
     assert_eq!(payload.downcast_ref(), Some(&"the unwinding's own payload"));
+    assert!(!panicking());
+}
+
+#[test]
+fn what_a_destructor_spawns_is_not_panicking() {
+    fn child() {
+        let mutex = Mutex::new(());
+        for _ in 0..3 {
+            let guard = mutex.lock();
+            assert!(!panicking() && guard.is_ok());
+            yield_now();
+        }
+        assert!(catch_unwind(|| resume_unwind(Box::new("the child's"))).is_err());
+        assert!(!panicking() && !mutex.is_poisoned());
+    }
+    fn family() {
+        let caught = catch_unwind(|| {
+            let _finally = Finally(|| {
+                local(child).join().expect("no assertion fails");
+                spawn(Options::default(), child).expect("a green thread").join().expect("no assertion fails");
+                assert!(panicking());
+            });
+            resume_unwind(Box::new("the parent's"));
+        });
+        let payload: Box<dyn std::any::Any + Send> = caught.map(|never: ()| never).expect_err("it unwound");
+        assert_eq!(payload.downcast_ref(), Some(&"the parent's"));
+        assert!(!panicking());
+    }
+    family();
+    local(family).join().expect("no assertion fails");
+    spawn(Options::default(), family).expect("a green thread").join().expect("no assertion fails");
+}
+
+/// eventlet's `test_exceptionpreservation`: while one waits in the middle of its unwinding another panics and catches
+/// that; each goes on with what is its own.
+#[test]
+fn a_panic_elsewhere_takes_the_place_of_none() {
+    let (unwinds, caught) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let first = {
+        let (unwinds, caught) = (Rc::clone(&unwinds), Rc::clone(&caught));
+        local(move || {
+            let _finally = Finally(|| {
+                unwinds.set(true);
+                while !caught.get() {
+                    assert!(panicking());
+                    yield_now();
+                }
+                assert!(panicking());
+            });
+            resume_unwind(Box::new("the first"));
+        })
+    };
+    let second = local(move || {
+        while !unwinds.get() {
+            yield_now();
+        }
+        let payload = catch_unwind(|| {
+            let _finally = Finally(|| {
+                // The first is resumed while both unwind.
+                assert!(panicking());
+                yield_now();
+                assert!(panicking());
+            });
+            panic!("the second, which this test expects to see");
+        })
+        .map(|never: ()| never)
+        .expect_err("it panicked");
+        assert!(!panicking());
+        caught.set(true);
+        yield_now();
+        payload
+    });
+    let payload = first.join().map(|never: ()| never).expect_err("it unwound");
+    assert_eq!(payload.downcast_ref(), Some(&"the first"));
+    let payload = second.join().expect("it caught its panic");
+    assert_eq!(payload.downcast_ref(), Some(&"the second, which this test expects to see"));
     assert!(!panicking());
 }
 

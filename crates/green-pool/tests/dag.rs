@@ -1,4 +1,4 @@
-//! `Dag`: the cases of eventlet's dagpool by what they pin, and those that it has no words for.
+//! `Dag`: the cases of eventlet's `dagpool_test` by their names (E19), and those that it has no words for.
 
 mod lookers;
 
@@ -34,8 +34,7 @@ fn sorted(mut keys: Vec<&'static str>) -> Vec<&'static str> {
     keys
 }
 
-// init
-
+/// eventlet's `test_init`.
 #[test]
 fn a_graph_may_begin_with_values() {
     let dag: Graph = [("a", 1), ("b", 2), ("a", 3)].into_iter().collect();
@@ -45,8 +44,7 @@ fn a_graph_may_begin_with_values() {
     assert!(Graph::default().keys().is_empty());
 }
 
-// wait_each_empty
-
+/// eventlet's `test_wait_each_empty`.
 #[test]
 fn nothing_is_waited_for_nothing() {
     let dag = Graph::new();
@@ -55,8 +53,7 @@ fn nothing_is_waited_for_nothing() {
     assert!(dag.wait_all().unwrap().is_empty());
 }
 
-// wait_each_preload
-
+/// eventlet's `test_wait_each_preload`.
 #[test]
 fn values_that_are_there_come_at_once_and_in_the_order_in_which_they_came() {
     let dag: Graph = [("a", 1), ("b", 2), ("c", 3)].into_iter().collect();
@@ -66,8 +63,7 @@ fn values_that_are_there_come_at_once_and_in_the_order_in_which_they_came() {
     assert_eq!(dag.items().into_iter().map(|(key, value)| (key, value.unwrap())).collect::<Vec<_>>(), results);
 }
 
-// wait_posted, wait_each_posted
-
+/// eventlet's `test_wait_posted` and `test_wait_each_posted`.
 #[test]
 fn values_that_are_posted_come_one_by_one_to_each_of_those_who_wait() {
     everywhere(|| {
@@ -102,8 +98,8 @@ fn values_that_are_posted_come_one_by_one_to_each_of_those_who_wait() {
     });
 }
 
-// spawn_collision_preload, _post, _spawn; post_collision_preload, _post, _spawn, _kill
-
+/// eventlet's `test_spawn_collision_preload`, `…_post`, `…_spawn`, and `test_post_collision_preload`, `…_post`, `…_spawn`,
+/// `…_kill`.
 #[test]
 fn a_key_is_made_once() {
     let dag: Graph = [("preload", 1)].into_iter().collect();
@@ -123,8 +119,7 @@ fn a_key_is_made_once() {
     assert_eq!(dag.post("spawn", 0), Err(Collision("spawn")));
 }
 
-// post_replace_preload, _post, _spawn, _kill
-
+/// eventlet's `test_post_replace_preload`, `…_post`, `…_spawn`, `…_kill`.
 #[test]
 fn a_value_is_replaced_on_demand_but_a_task_is_not() {
     let dag: Graph = [("preload", 1)].into_iter().collect();
@@ -163,8 +158,6 @@ fn a_task_may_post_its_own_value_early() {
     assert_eq!(dag.get(&"late").unwrap(), 1);
 }
 
-// spawn: starts without waiting for its deps; results in completion order
-
 #[test]
 fn a_task_starts_at_once_and_gets_results_as_they_come() {
     everywhere(|| {
@@ -198,8 +191,37 @@ fn a_task_starts_at_once_and_gets_results_as_they_come() {
     });
 }
 
-// spawn_many, waitall, wait_each_all
+/// eventlet's `test_spawn_multiple`: what is known and who runs and waits, from one step to the next.
+#[test]
+fn a_chain_of_tasks_goes_on_step_by_step() {
+    everywhere(|| {
+        let dag = Graph::new();
+        let gates: Vec<_> = (0..3).map(|_| Arc::new(Event::<()>::new())).collect();
+        for (gate, (key, deps)) in gates.iter().zip([("b", &["a"][..]), ("c", &["a", "b"]), ("d", &["c"])]) {
+            let gate = Arc::clone(gate);
+            let task = move |results| {
+                let sum = sum(results)?;
+                let _ = gate.wait();
+                Ok(sum + 1)
+            };
+            dag.spawn(key, deps.iter().copied(), task).unwrap();
+        }
+        let state = || (sorted(dag.keys()), sorted(dag.running_keys()), dag.waiting());
+        assert_eq!(state(), (vec![], vec!["b", "c", "d"], 3));
+        dag.post("a", 1).unwrap();
+        assert_eq!(state(), (vec!["a"], vec!["b", "c", "d"], 2));
+        assert_eq!(dag.waiting_for_all(), HashMap::from([("c", set(["b"])), ("d", set(["c"]))]));
+        for (gate, (key, value)) in gates.iter().zip([("b", 2), ("c", 4), ("d", 5)]) {
+            assert!(dag.try_get(&key).is_none());
+            gate.send(()).unwrap();
+            assert_eq!(dag.get(&key).unwrap(), value);
+            assert!(!dag.running_keys().contains(&key));
+        }
+        assert_eq!(state(), (vec!["a", "b", "c", "d"], vec![], 0));
+    });
+}
 
+/// eventlet's `test_spawn_many` and `test_wait_each_all`.
 #[test]
 fn a_graph_is_worked_off_whatever_order_it_is_given_in() {
     everywhere(|| {
@@ -237,8 +259,6 @@ fn a_graph_is_worked_off_whatever_order_it_is_given_in() {
     });
 }
 
-// running, running_keys, waiting, waiting_for
-
 #[test]
 fn it_can_be_told_who_waits_for_what() {
     let dag = Graph::new();
@@ -268,8 +288,7 @@ fn it_can_be_told_who_waits_for_what() {
     assert_eq!(dag.running(), 0);
 }
 
-// kill
-
+/// eventlet's `test_kill`.
 #[test]
 fn a_killed_task_fails_those_who_depend_on_it() {
     everywhere(|| {
@@ -300,12 +319,11 @@ fn a_task_that_is_killed_before_it_starts_drops_what_it_has() {
         .unwrap();
         assert!(dag.kill(&"victim"));
         assert!(matches!(dag.get(&"victim").unwrap_err().failure(), Failure::Killed));
+        assert_eq!(census.alive(), 0, "it went before the news");
     }
-    until(|| census.alive() == 0);
 }
 
-// propagate_exc, waitall_exc, wait_each_exc, post_get_exc
-
+/// eventlet's `test_propagate_exc` and `test_waitall_exc`.
 #[test]
 fn errors_are_chained_along_the_graph() {
     let dag = Graph::new();
@@ -330,6 +348,81 @@ fn errors_are_chained_along_the_graph() {
     assert!(dag.try_get(&"b").unwrap().is_err());
 }
 
+/// eventlet's `test_wait_each_exc`: what came before a failure is had before it, and here what comes after it as well.
+#[test]
+fn a_failure_has_its_turn_among_the_results() {
+    everywhere(|| {
+        let dag: Graph = [("a", 1)].into_iter().collect();
+        dag.spawn("b", ["go"], |_| Err("no".into())).unwrap();
+        dag.spawn("c", ["b"], |results| Ok(results.filter(Result::is_err).count() as i32)).unwrap();
+        let mut results = dag.wait_each(["a", "b", "c"]);
+        assert_eq!(results.next().unwrap().unwrap(), ("a", 1));
+        dag.post("go", 0).unwrap();
+        let error = results.next().unwrap().unwrap_err();
+        assert_eq!((*error.key(), error.failure().to_string()), ("b", "no".to_owned()));
+        assert_eq!(results.next().unwrap().unwrap(), ("c", 1));
+        assert!(results.next().is_none());
+    });
+}
+
+/// eventlet's `test_post_get_exc`: an error that is posted as a value is one, and one that is posted as a failure fails
+/// those who get it.
+#[test]
+fn a_failure_can_be_posted() {
+    everywhere(|| {
+        let dag: Dag<&str, Result<i32, &str>> = [("a", Err("a mere value"))].into_iter().collect();
+        assert_eq!(dag.get(&"a").unwrap(), Err("a mere value"));
+
+        let dag: Graph = [("a", 1)].into_iter().collect();
+        dag.spawn("heir", ["a", "b"], sum).unwrap();
+        dag.post_error("b", "the cable was cut").unwrap();
+        let error = dag.get(&"heir").unwrap_err();
+        let error = error.cause().unwrap();
+        assert_eq!((*error.key(), error.failure().to_string()), ("b", "the cable was cut".to_owned()));
+        assert_eq!(dag.get(&"b").unwrap_err().source().unwrap().to_string(), "the cable was cut");
+        assert!(dag.wait(["a", "b"]).is_err() && dag.wait_all().is_err());
+        assert_eq!(dag.wait(["a"]).unwrap()["a"], 1);
+        assert_eq!(sorted(dag.keys()), ["a", "b", "heir"]);
+        assert_eq!(dag.wait_each_failure(["a", "b"]).count(), 1);
+        assert_eq!(dag.wait_each_success(["a", "b"]).collect::<Vec<_>>(), [("a", 1)]);
+
+        // Once, as a value, and as a value it can be made good.
+        for key in ["a", "b", "heir"] {
+            assert_eq!(dag.post_error(key, "late"), Err(Collision(key)));
+        }
+        assert_eq!(dag.post("b", 2), Err(Collision("b")));
+        dag.replace("b", 2).unwrap();
+        assert_eq!(dag.get(&"b").unwrap(), 2);
+
+        // A task may fail early, and go on.
+        let own = dag.clone();
+        dag.spawn("early", [], move |_| {
+            own.post_error("early", "said early")?;
+            Ok(0)
+        })
+        .unwrap();
+        assert_eq!(dag.get(&"early").unwrap_err().failure().to_string(), "said early");
+    });
+}
+
+#[test]
+fn a_failure_goes_from_graph_to_graph() {
+    let first = Graph::new();
+    let second: Dag<u32, i32> = Dag::new();
+    let theirs = first.clone();
+    second.spawn(1, [], move |_| Ok(theirs.get(&"a")?)).unwrap();
+    second.spawn(2, [1], |mut results| Ok(results.next().unwrap()?.1)).unwrap();
+    first.post_error("a", "far away").unwrap();
+    let mut lines = Vec::new();
+    let error = second.get(&2).unwrap_err();
+    let mut source: Option<&dyn Error> = Some(&error);
+    while let Some(error) = source {
+        lines.push(error.to_string());
+        source = error.source();
+    }
+    assert_eq!(lines, ["the task of 2 failed", "the task of 1 failed", r#"the task of "a" failed"#, "far away"]);
+}
+
 #[test]
 fn a_panic_is_a_failure_too_and_does_not_go_further_unless_it_is_passed_on() {
     let dag = Graph::new();
@@ -342,8 +435,6 @@ fn a_panic_is_a_failure_too_and_does_not_go_further_unless_it_is_passed_on() {
     let error = dag.get(&"other").unwrap_err();
     assert!(matches!(error.failure(), Failure::Panicked(text) if text == "(no text)"));
 }
-
-// wait_each_success, wait_each_exception
 
 #[test]
 fn successes_and_failures_can_be_had_apart() {
@@ -407,6 +498,26 @@ fn a_task_that_has_a_handle_may_spawn_others() {
     }
     fibonacci(&dag, 30);
     assert_eq!(dag.get(&30).unwrap(), 832_040);
+}
+
+/// Several wait for all of a chain, tasks and others: each has every result before those that needed it.
+#[test]
+fn no_result_overtakes_what_it_depends_on() {
+    fn check(results: impl Iterator<Item = (u32, u32)>) -> u32 {
+        results.map(|(key, _)| key).reduce(|last, key| if key == last + 1 { key } else { u32::MAX }).unwrap()
+    }
+    everywhere(|| {
+        for _ in 0..50 {
+            let dag: Dag<u32, u32> = Dag::new();
+            for n in 1..8 {
+                dag.spawn(n, [n - 1], |results| Ok(results.count() as u32)).unwrap();
+            }
+            let last = dag.wait_each(0..8);
+            dag.spawn(100, 0..8, |results| Ok(check(results.map(Result::unwrap)))).unwrap();
+            dag.post(0, 0).unwrap();
+            assert_eq!((check(last.map(Result::unwrap)), dag.get(&100).unwrap()), (7, 7));
+        }
+    });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
-use green_thread::{self as thread, Killed, Shield};
+use green_thread::{self as thread, Exit, Killed, Shield};
 use modes::{Flag, Mode, OnDrop, mode, park_until, quiet_panic, until};
 
 /// Kills a green thread that runs `body`, once it is about to park, and checks that it unwinds.
@@ -36,6 +36,7 @@ fn check(kind: &str, body: impl FnOnce() + Send + 'static) {
     assert!(dropped.is_up(), "{kind}: destructors have run");
 }
 
+/// eventlet: `test_kill` and `test_kill_meth`: killing is a method alone here.
 #[test]
 fn test_kill() {
     let never = thread::spawn_local(|| unreachable!("it was killed before it could start"));
@@ -45,6 +46,29 @@ fn test_kill() {
     assert!(never.join().unwrap_err().is::<Killed>());
     remote.kill().unwrap();
     assert!(remote.is_finished());
+}
+
+/// eventlet: `test_kill_n`: one that nobody will join is killed by what is left of its handle.
+#[test]
+fn test_kill_n() {
+    let never = thread::spawn_local(|| unreachable!("it was killed before it could start"));
+    let remote = never.remote();
+    drop(never);
+    remote.kill().unwrap();
+    remote.kill().unwrap();
+    remote.wait();
+    assert_eq!(remote.exit(), Some(Exit::Killed));
+
+    let dropped = Flag::new();
+    let guard = dropped.on_drop();
+    let remote = thread::spawn(move || {
+        let _guard = guard;
+        thread::sleep(Duration::MAX);
+    })
+    .remote();
+    remote.kill().unwrap();
+    remote.wait();
+    assert!(dropped.is_up() && remote.exit() == Some(Exit::Killed));
 }
 
 #[test]

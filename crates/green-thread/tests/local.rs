@@ -16,6 +16,7 @@ thread_local! {
     static FORBIDDEN: Cell<u32> = panic!("the initializer must not run");
 }
 
+/// eventlet: `Locals.test_assignment`.
 #[test]
 fn every_green_thread_has_its_own() {
     NUMBER.set(1);
@@ -78,6 +79,7 @@ fn set_skips_the_initializer() {
     assert!(thread::spawn(|| FORBIDDEN.get()).join().is_err());
 }
 
+/// eventlet: `Locals.test_calls_init`.
 #[test]
 fn initializer_runs_once_per_thread_and_lazily() {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
@@ -331,6 +333,7 @@ fn destructor_of_one_key_may_use_another() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
+/// eventlet: `Locals.test_no_leaking`.
 #[test]
 fn locals_are_gone_when_a_joiner_goes_on() {
     thread_local!(static HELD: RefCell<Vec<Arc<()>>> = const { RefCell::new(Vec::new()) });

@@ -105,6 +105,21 @@ fn a_value_within_the_time_is_returned() {
     });
 }
 
+// Eventlet's `test_dummy_timer`.
+#[test]
+fn a_limit_longer_than_time_itself_never_ends_anything() {
+    everywhere(|| {
+        let result = timeout(Duration::MAX, || {
+            nothing_is_left();
+            8
+        });
+        assert_eq!(result, Ok(8));
+        let inner = timeout(MOMENT, || timeout(Duration::MAX, || sleep(HOUR)));
+        assert_eq!(inner, Err(TimeoutError::Elapsed));
+        nothing_is_left();
+    });
+}
+
 // Eventlet's `test_with_timeout` and `test_silent_block`.
 #[test]
 fn a_default_takes_the_value_s_place() {
@@ -292,6 +307,34 @@ fn destructors_run_and_may_wait() {
         assert_eq!(result, Err(TimeoutError::Elapsed));
         assert_eq!(steps.get(), 2);
         assert_eq!(Rc::strong_count(&steps), 1);
+        nothing_is_left();
+    });
+}
+
+// Eventlet's `test_ref`.
+#[test]
+fn what_a_block_held_is_freed_when_it_ends_in_time_or_not() {
+    everywhere(|| {
+        let held = Rc::new(());
+        let block = |limit: Duration, duration: Duration| {
+            let held = Rc::clone(&held);
+            timeout(limit, move || {
+                sleep(duration);
+                drop(held);
+            })
+        };
+        assert_eq!((block(MOMENT, HOUR), Rc::strong_count(&held)), (Err(TimeoutError::Elapsed), 1));
+        assert_eq!((block(HOUR, Duration::ZERO), Rc::strong_count(&held)), (Ok(()), 1));
+
+        // The payload is the deadline's own: who has caught it may keep it, and holds nothing else by that.
+        let deadline = after(MOMENT);
+        let payload = catch(|| {
+            let _held = Rc::clone(&held);
+            wait_for_ever();
+        });
+        assert_eq!(Rc::strong_count(&held), 1);
+        assert!(deadline.owns(&*payload.expect_err("nothing else ends this wait")));
+        drop(deadline);
         nothing_is_left();
     });
 }

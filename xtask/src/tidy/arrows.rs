@@ -80,7 +80,8 @@ const TABLE: &[Allowed] = &[
 ];
 
 /// Outside crates that tests, benches and examples of any crate may use.
-const OUTSIDE_FOR_TESTS: &[&str] = &["criterion", "httparse", "libc", "loom", "proptest", "socket2", "tempfile"];
+const OUTSIDE_FOR_TESTS: &[&str] =
+    &["criterion", "httparse", "libc", "loom", "proptest", "rcgen", "rustls", "socket2", "tempfile"];
 
 /// A crate that has no dependencies of its own, so that any crate's tests may use it.
 const TESTS: &str = "green-tests";

@@ -154,34 +154,41 @@ impl Builder {
         let connections = Arc::new(Connections::new(self.concurrency));
         let accepting = Accepting(Arc::clone(&connections));
         let options = Options { name: self.name.clone(), stack_size: None };
-        let handler = Arc::new(handler);
-        let acceptor = spawn::spawn(options, move || {
-            // Dropped last of all, when the listener is closed.
-            let accepting = accepting;
-            self.accept(&accepting.0, listener, &handler);
-        })?;
+        let acceptor = Acceptor { builder: self, listener, handler: Arc::new(handler), accepting };
+        let acceptor = spawn::spawn(options, move || acceptor.accept())?;
         connections.enter_acceptor(acceptor);
         Ok(Server::new(connections))
     }
+}
 
+/// The green thread that accepts. When it is dropped, whether it ran or not, what it holds goes before the news of that.
+struct Acceptor<L, H> {
+    builder: Builder,
+    listener: L,
+    handler: Arc<H>,
+    accepting: Accepting,
+}
+
+impl<L, H, R> Acceptor<L, H>
+where
+    L: Listener,
+    H: Fn(L::Stream, L::Addr) -> R + Send + Sync + 'static,
+    R: Ending,
+{
     /// Accepts until the server is to stop.
-    fn accept<L, H, R>(&self, connections: &Arc<Connections>, listener: L, handler: &Arc<H>)
-    where
-        L: Listener,
-        H: Fn(L::Stream, L::Addr) -> R + Send + Sync + 'static,
-        R: Ending,
-    {
+    fn accept(self) {
+        let connections = &self.accepting.0;
         let mut failures = 0;
         while !connections.is_stopping() {
             let room = connections.take_room();
-            let failure = match listener.accept() {
-                Ok((stream, addr)) => self.handle(connections, room, stream, addr, handler),
+            let failure = match self.listener.accept() {
+                Ok((stream, addr)) => self.handle(room, stream, addr),
                 Err(error) => Err(ServeError::Accept(error)),
             };
             match failure {
                 Ok(()) => failures = 0,
                 Err(error) => {
-                    report(&*self.on_error, error);
+                    report(&*self.builder.on_error, error);
                     // An error that stays would make this loop spin.
                     if let Some(pause) = pause_after(failures) {
                         sleep_until(clock::now() + pause);
@@ -193,35 +200,43 @@ impl Builder {
     }
 
     /// Starts a green thread for a connection.
-    fn handle<S, A, H, R>(
-        &self,
-        connections: &Arc<Connections>,
-        room: Room,
-        stream: S,
-        addr: A,
-        handler: &Arc<H>,
-    ) -> Result<(), ServeError>
-    where
-        S: Send + 'static,
-        A: Send + 'static,
-        H: Fn(S, A) -> R + Send + Sync + 'static,
-        R: Ending,
-    {
+    fn handle(&self, room: Room, stream: L::Stream, addr: L::Addr) -> Result<(), ServeError> {
         let number = room.occupy();
-        let options = Options { name: self.name.clone(), stack_size: self.stack_size };
-        let (handler, on_error) = (Arc::clone(handler), Arc::clone(&self.on_error));
-        let joiner = spawn::spawn(options, move || {
-            let _room = room;
-            let error = match catch_unwind(AssertUnwindSafe(|| handler(stream, addr).into_error())) {
-                Ok(None) => return,
-                Ok(Some(error)) => ServeError::Handler(error),
-                Err(payload) if payload.is::<Killed>() => resume_unwind(payload),
-                Err(payload) => ServeError::Panic(payload),
-            };
-            report(&*on_error, error);
-        });
-        connections.enter_handler(number, joiner.map_err(ServeError::Spawn)?);
+        let Builder { name, stack_size, on_error, .. } = &self.builder;
+        let options = Options { name: name.clone(), stack_size: *stack_size };
+        let (handler, on_error) = (Arc::clone(&self.handler), Arc::clone(on_error));
+        let visit = Visit { handler, on_error, stream, addr, room };
+        let joiner = spawn::spawn(options, move || visit.receive());
+        self.accepting.0.enter_handler(number, joiner.map_err(ServeError::Spawn)?);
         Ok(())
+    }
+}
+
+/// The green thread that handles a connection. When it is dropped, whether it ran or not, what it holds goes before its room.
+struct Visit<S, A, H> {
+    handler: Arc<H>,
+    on_error: Arc<OnError>,
+    stream: S,
+    addr: A,
+    room: Room,
+}
+
+impl<S, A, H, R> Visit<S, A, H>
+where
+    H: Fn(S, A) -> R,
+    R: Ending,
+{
+    fn receive(self) {
+        // Dropped last, unwound or not: it was declared first.
+        let _room = self.room;
+        let (handler, on_error) = (self.handler, self.on_error);
+        let error = match catch_unwind(AssertUnwindSafe(|| handler(self.stream, self.addr).into_error())) {
+            Ok(None) => return,
+            Ok(Some(error)) => ServeError::Handler(error),
+            Err(payload) if payload.is::<Killed>() => resume_unwind(payload),
+            Err(payload) => ServeError::Panic(payload),
+        };
+        report(&*on_error, error);
     }
 }
 

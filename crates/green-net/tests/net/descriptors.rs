@@ -4,10 +4,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
-use green_net::{TcpListener, TcpStream};
+use green_net::{Shutdown, TcpListener, TcpStream};
 use green_thread as thread;
+use socket2::SockRef;
 
-use crate::support::{alone, give_way, is_closed_on_exec, is_nonblocking, listener, pair};
+use crate::support::{Sign, alone, give_way, is_closed_on_exec, is_nonblocking, listener, pair};
 
 fn connect(listener: &TcpListener) -> TcpStream {
     TcpStream::connect(listener.local_addr().unwrap()).unwrap()
@@ -233,6 +234,89 @@ fn a_number_used_again_does_not_meet_its_past() {
             new_peer.write_all(b"x").unwrap();
             assert_eq!(reader.join().unwrap(), 1);
             drop(open_file);
+        }
+    });
+}
+
+/// Checks that who accepts at a number does not hear of the listener that had it before.
+fn check_reopened(nonblocking: bool) {
+    for _ in 0..20 {
+        let old = listener();
+        let addr = old.local_addr().unwrap();
+        old.set_nonblocking(nonblocking).unwrap();
+        SockRef::from(&old).set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        // It has waited, or only asked.
+        assert_eq!(old.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        // What is left of it after it is closed: the open file, to which clients still come.
+        let open_file = old.as_fd().try_clone_to_owned().unwrap();
+        let number = old.as_raw_fd();
+        drop(old);
+
+        let new = listener();
+        assert_eq!(new.as_raw_fd(), number);
+        let new_addr = new.local_addr().unwrap();
+        let accepted = Sign::default();
+        let acceptor = thread::spawn({
+            let accepted = accepted.clone();
+            move || {
+                let (_, peer) = new.accept().unwrap();
+                accepted.give();
+                peer
+            }
+        });
+        give_way();
+        let _to_the_old = TcpStream::connect(addr).unwrap();
+        give_way();
+        assert!(!accepted.is_given());
+        let client = TcpStream::connect(new_addr).unwrap();
+        assert_eq!(acceptor.join().unwrap(), client.local_addr().unwrap());
+        drop(open_file);
+    }
+}
+
+// Eventlet's `test_blocking_accept_mark_as_reopened`.
+#[test]
+fn a_listeners_number_used_again_does_not_meet_its_past() {
+    alone("descriptors::a_listeners_number_used_again_does_not_meet_its_past", None, || check_reopened(false));
+}
+
+// Eventlet's `test_nonblocking_accept_mark_as_reopened`.
+#[test]
+fn a_nonblocking_listeners_number_used_again_does_not_meet_its_past() {
+    alone("descriptors::a_nonblocking_listeners_number_used_again_does_not_meet_its_past", None, || {
+        check_reopened(true);
+    });
+}
+
+// Eventlet's `test_double_close_219`.
+#[test]
+fn a_number_is_closed_once() {
+    alone("descriptors::a_number_is_closed_once", None, || {
+        for give_away in [false, true] {
+            let (mut peer, stream) = pair();
+            let clone = stream.try_clone().unwrap();
+            let reader = thread::spawn(move || (&clone).read(&mut [0; 1]).unwrap());
+            give_way();
+            let number = stream.as_raw_fd();
+            if give_away {
+                drop(OwnedFd::from(stream));
+            } else {
+                stream.shutdown(Shutdown::Write).unwrap();
+                drop(stream);
+            }
+            // Its number goes to another file, which nothing that is left of the stream closes.
+            let mut pipes: Vec<_> = (0..8).map(|_| std::io::pipe().unwrap()).collect();
+            let numbers = pipes.iter().flat_map(|(output, input)| [output.as_raw_fd(), input.as_raw_fd()]);
+            assert!(numbers.collect::<Vec<_>>().contains(&number));
+            peer.write_all(b"x").unwrap();
+            assert_eq!(reader.join().unwrap(), 1);
+            drop(peer);
+            let _others = (pair(), listener());
+            give_way();
+            for (output, input) in &mut pipes {
+                input.write_all(b"alive").unwrap();
+                output.read_exact(&mut [0; 5]).unwrap();
+            }
         }
     });
 }

@@ -125,6 +125,7 @@ fn a_listener_outlives_its_clone_that_is_closed_under_accept() {
     server.join().unwrap().unwrap();
 }
 
+// Eventlet's `test_accept_timeout`.
 #[test]
 fn accept_waits_no_longer_than_the_receive_timeout() {
     let listener = listener();

@@ -1,6 +1,6 @@
 //! Reading and writing.
 
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::time::Duration;
 
 use green_net::{Shutdown, TcpStream};
@@ -283,6 +283,38 @@ fn a_plain_os_thread_can_read_and_write() {
     client.read_exact(&mut buf).unwrap();
     assert_eq!(&buf, b"abc");
     outside.join().unwrap().unwrap();
+}
+
+// Eventlet's `test_close_with_makefile`.
+#[test]
+fn a_view_of_a_stream_is_closed_alone() {
+    let view = |stream: &TcpStream| stream.try_clone().unwrap();
+    let (mut client, server) = pair();
+    for _ in 0..2 {
+        // A buffered writer and a reader, dropped while the stream goes on.
+        let mut writer = BufWriter::new(view(&server));
+        writer.write_all(b"view").unwrap();
+        drop(writer);
+        let mut word = [0; 4];
+        client.read_exact(&mut word).unwrap();
+        assert_eq!(&word, b"view");
+        client.write_all(b"line\n").unwrap();
+        let mut line = String::new();
+        BufReader::new(view(&server)).read_line(&mut line).unwrap();
+        assert_eq!(line, "line\n");
+    }
+    // The stream, dropped while a view goes on; the peer sees the end after the last of them.
+    let mut last = view(&server);
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        client.read_to_string(&mut text).map(|_| text)
+    });
+    drop(server);
+    give_way();
+    assert!(!reader.is_finished());
+    last.write_all(b"the last").unwrap();
+    drop(last);
+    assert_eq!(reader.join().unwrap().unwrap(), "the last");
 }
 
 // Eventlet's `test_del_closes_socket`.

@@ -4,16 +4,19 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use green_core::unpark::{Outcome, WaitReason};
+use green_core::wait_queue::WaitQueue;
 use green_net::{TcpListener, TcpStream};
 use green_tests::has_ipv6;
 use green_thread as thread;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{fill, give_way, listener, narrow_pair, pair};
+use crate::support::{Sign, fill, give_way, listener, narrow_pair, pair};
 
 const SHORT: Duration = Duration::from_millis(20);
 const LONG: Duration = Duration::from_secs(30);
 
+// Eventlet's `test_recv_timeout` and `test_recv_into_timeout`.
 #[test]
 fn a_read_waits_no_longer_than_its_timeout() {
     let (_client, mut server) = pair();
@@ -25,6 +28,38 @@ fn a_read_waits_no_longer_than_its_timeout() {
         assert!(started.elapsed() >= SHORT);
         assert_eq!(server.peek(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
     }
+}
+
+// Eventlet's `test_timeout_and_final_write`.
+#[test]
+fn a_write_after_the_readers_timeout_wakes_it_from_nothing_else() {
+    let (mut client, mut server) = pair();
+    let (gave_up, written) = (Sign::default(), Sign::default());
+    let writer = thread::spawn_local({
+        let (gave_up, written) = (gave_up.clone(), written.clone());
+        move || {
+            gave_up.wait();
+            client.write_all(b"late").unwrap();
+            written.give();
+            client
+        }
+    });
+    server.set_read_timeout(Some(SHORT)).unwrap();
+    assert_eq!(server.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    gave_up.give();
+    // Waits that know nothing of the stream; the data comes meanwhile.
+    let queue = WaitQueue::new();
+    for _ in 0..3 {
+        let deadline = Instant::now() + SHORT;
+        assert_eq!(queue.wait_until(Some(deadline), WaitReason::Other, || true), Outcome::TimedOut);
+        assert!(Instant::now() >= deadline);
+    }
+    written.wait();
+    let mut word = [0; 8];
+    assert_eq!(server.read(&mut word).unwrap(), 4);
+    assert_eq!(&word[..4], b"late");
+    drop(writer.join().unwrap());
+    assert_eq!(server.read(&mut word).unwrap(), 0);
 }
 
 #[test]
@@ -52,6 +87,7 @@ fn a_timeout_is_shared_by_clones_and_can_be_taken_off() {
     assert_eq!(reader.join().unwrap().unwrap(), 1);
 }
 
+// Eventlet's `test_send_timeout`.
 #[test]
 fn a_write_waits_no_longer_than_its_timeout() {
     let (_client, mut server) = narrow_pair();
@@ -65,6 +101,7 @@ fn a_write_waits_no_longer_than_its_timeout() {
     assert!(started.elapsed() >= SHORT);
 }
 
+// Eventlet's `test_sendall_timeout`.
 #[test]
 fn a_write_that_times_out_halfway_says_how_far_it_came() {
     let (_client, mut server) = narrow_pair();
@@ -109,6 +146,7 @@ pub(crate) fn deaf_address() -> (SocketAddr, Vec<TcpStream>, TcpListener) {
     (addr, queued, listener)
 }
 
+// Eventlet's `test_connect_timeout`, and `test_connect_ex_timeout`: the error is a value in any case.
 #[test]
 fn a_connect_waits_no_longer_than_its_timeout() {
     let (addr, _queued, _listener) = deaf_address();
@@ -119,7 +157,7 @@ fn a_connect_waits_no_longer_than_its_timeout() {
     assert!(started.elapsed() >= SHORT);
 }
 
-// Eventlet's `test_connection_refused`.
+// Eventlet's `test_connection_refused` and `test_invalid_connection`.
 #[test]
 fn a_refused_connection_is_an_error() {
     let addr = listener().local_addr().unwrap();

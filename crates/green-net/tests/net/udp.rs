@@ -46,6 +46,7 @@ fn ask(server: SocketAddr, rounds: u32) {
     }
 }
 
+// Eventlet's `test_datagram_socket_operations_work`.
 #[test]
 fn many_peers_are_answered_wherever_they_run() {
     let server = socket();

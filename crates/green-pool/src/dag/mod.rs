@@ -63,6 +63,23 @@ where
     owner: Arc<Owner<K, V>>,
 }
 
+/// A task. When it is dropped, what it has captured goes before the news of its end.
+struct Work<F, K: Eq + Hash + Clone, V> {
+    f: F,
+    results: Results<K, V>,
+    ending: Ending<K, V>,
+}
+
+impl<F, K: Eq + Hash + Clone, V> Work<F, K, V>
+where
+    F: FnOnce(Results<K, V>) -> Result<V, TaskError>,
+{
+    fn run(self) {
+        let Work { f, results, ending } = self;
+        ending.run(|| f(results));
+    }
+}
+
 /// The handles' share in the graph; tasks have shares of their own.
 struct Owner<K: Eq + Hash, V>(Arc<Graph<K, V>>);
 
@@ -102,8 +119,8 @@ where
         let graph = self.graph();
         let deps: HashSet<K> = deps.into_iter().collect();
         let results = graph.begin(&key, &deps).map_err(SpawnError::Collision)?;
-        let ending = Ending::new(Arc::clone(graph), key.clone());
-        match Builder::new().spawn(move || ending.run(|| f(results))) {
+        let work = Work { f, results, ending: Ending::new(Arc::clone(graph), key.clone()) };
+        match Builder::new().spawn(move || work.run()) {
             Ok(thread) => {
                 graph.started(&key, thread);
                 Ok(())
@@ -141,7 +158,18 @@ where
     ///
     /// [`Collision`] if there is a value already, or another's task that will make it.
     pub fn post(&self, key: K, value: V) -> Result<(), Collision<K>> {
-        self.graph().post(key, value, |known| !known)
+        self.graph().post(key, Ok(Arc::new(value)), |known| !known)
+    }
+
+    /// Makes a key that nobody has made yet fail, as a task of it that returned `error` would. Otherwise as
+    /// [`post`](Self::post); [`replace`](Self::replace) may make it good.
+    ///
+    /// # Errors
+    ///
+    /// Those of `post`.
+    pub fn post_error(&self, key: K, error: impl Into<TaskError>) -> Result<(), Collision<K>> {
+        let failure = PropagateError::new(key.clone(), Failure::Error(error.into()));
+        self.graph().post(key, Err(failure), |known| !known)
     }
 
     /// Sets the value of a key, in place of another if there is one. Those who have got that keep it.
@@ -150,7 +178,7 @@ where
     ///
     /// [`Collision`] if another's task will make it.
     pub fn replace(&self, key: K, value: V) -> Result<(), Collision<K>> {
-        self.graph().post(key, value, |_| true)
+        self.graph().post(key, Ok(Arc::new(value)), |_| true)
     }
 
     /// Waits for the value of a key. A kill point.

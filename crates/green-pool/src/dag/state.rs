@@ -29,6 +29,13 @@ struct Watcher<K, V> {
     interest: Weak<()>,
 }
 
+/// What is left when an outcome has been told.
+struct Settled<K, V> {
+    _watchers: Watchers<K, V>,
+    _unwanted: Vec<(K, Outcome<K, V>)>,
+    _old: Option<Outcome<K, V>>,
+}
+
 pub(super) struct Graph<K, V> {
     state: Mutex<State<K, V>>,
 }
@@ -113,11 +120,18 @@ impl<K: Eq + Hash + Clone, V> State<K, V> {
         Results::new(receiver, keys.clone(), interest)
     }
 
-    /// Notes what became of a key, and returns who is to be told.
-    fn settle(&mut self, key: &K, outcome: Outcome<K, V>) -> (Watchers<K, V>, Option<Outcome<K, V>>) {
+    /// Notes what became of a key, and tells those who wait for it. Returns what is to be dropped without the lock.
+    ///
+    /// They are told under the lock, which they need to settle anything. If they were told without it, the first of them
+    /// could end at once, and its outcome reach the second before this one. A send waits for nobody.
+    fn settle(&mut self, key: &K, outcome: Outcome<K, V>) -> Settled<K, V> {
+        let watchers = self.watchers.remove(key).unwrap_or_default();
+        // Whoever has stopped waiting does not want it.
+        let send = |watcher: &Watcher<K, V>| watcher.sender.send((key.clone(), outcome.clone())).err();
+        let unwanted = watchers.iter().filter_map(send).map(|error| error.0).collect();
         self.turns += 1;
-        let old = self.outcomes.insert(key.clone(), (self.turns, outcome));
-        (self.watchers.remove(key).unwrap_or_default(), old.map(|(_, outcome)| outcome))
+        let old = self.outcomes.insert(key.clone(), (self.turns, outcome)).map(|(_, outcome)| outcome);
+        Settled { _watchers: watchers, _unwanted: unwanted, _old: old }
     }
 
     fn missing(&self, task: &Task<K>) -> HashSet<K> {
@@ -160,10 +174,14 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
         drop(task);
     }
 
-    /// Sets a value, if `may`, which is told whether there is one, agrees.
-    pub(super) fn post(&self, key: K, value: V, may: impl FnOnce(bool) -> bool) -> Result<(), Collision<K>> {
-        let outcome = Ok(Arc::new(value));
-        let (watchers, _old, _task) = {
+    /// Sets what became of a key, if `may`, which is told whether something has already, agrees.
+    pub(super) fn post(
+        &self,
+        key: K,
+        outcome: Outcome<K, V>,
+        may: impl FnOnce(bool) -> bool,
+    ) -> Result<(), Collision<K>> {
+        let _dropped_without_the_lock = {
             let mut state = self.state.lock();
             let own = Some(green_thread::current().id());
             let is_anothers = state.tasks.get(&key).is_some_and(|task| task.runner != own);
@@ -172,21 +190,18 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
             }
             // Its own task is done as far as the graph goes.
             let task = state.tasks.remove(&key);
-            let (watchers, old) = state.settle(&key, outcome.clone());
-            (watchers, old, task)
+            (state.settle(&key, outcome), task)
         };
-        tell(&watchers, &key, &outcome);
         Ok(())
     }
 
     /// Notes the end of a task, unless it has posted its value itself.
     fn end(&self, key: &K, outcome: Outcome<K, V>) {
-        let (watchers, _task) = {
+        let _dropped_without_the_lock = {
             let mut state = self.state.lock();
             let Some(task) = state.tasks.remove(key) else { return };
-            (state.settle(key, outcome.clone()).0, task)
+            (state.settle(key, outcome), task)
         };
-        tell(&watchers, key, &outcome);
     }
 
     /// Notes that a task was dropped: it will not end any more.
@@ -258,13 +273,6 @@ impl<K: Eq + Hash + Clone, V> Graph<K, V> {
             let _ = thread.kill();
         }
         true
-    }
-}
-
-fn tell<K: Clone, V>(watchers: &Watchers<K, V>, key: &K, outcome: &Outcome<K, V>) {
-    for watcher in watchers {
-        // Whoever has stopped waiting does not want it.
-        let _ = watcher.sender.send((key.clone(), outcome.clone()));
     }
 }
 
@@ -343,7 +351,7 @@ mod tests {
             drop(graph.watch(&keys));
         }
         assert!(graph.state.lock().watchers[&1].len() < 1000);
-        graph.post(1, 7, |_| true).unwrap();
+        graph.post(1, Ok(Arc::new(7)), |_| true).unwrap();
         for mut results in patient {
             assert_eq!(results.next().unwrap().unwrap(), (1, 7));
         }

@@ -1,7 +1,5 @@
 //! A38: 250 buffers of 4194 bytes from a writer to a reader, over every kind of channel, by parking and by would-block, on
-//! green threads and on OS threads.
-//!
-//! There is no channel for TLS: the project has none yet.
+//! green threads and on OS threads. TLS is a channel of somebody else's, who has no more than the trait.
 
 use std::io::{IoSlice, IoSliceMut, SeekFrom};
 use std::sync::Arc;
@@ -10,6 +8,7 @@ use green_task::channel::{Access, Buffer, Channel, Command, File, Pipe};
 use green_tests::has_ipv6;
 
 use crate::support::{pair, shared, unix_pair};
+use crate::tls::Tls;
 
 const BUFFERS: usize = 250;
 const LEN: usize = 4194;
@@ -74,6 +73,18 @@ fn tcp6() {
             (shared(far), shared(near))
         });
     }
+}
+
+#[test]
+fn tls() {
+    check(|| {
+        let (near, far) = pair("127.0.0.1:0");
+        (shared(Tls::client(near)), shared(Tls::server(far)))
+    });
+    check(|| {
+        let (near, far) = unix_pair();
+        (shared(Tls::server(near)), shared(Tls::client(far)))
+    });
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod features;
 mod files;
 mod sockets;
 mod support;
+mod tls;

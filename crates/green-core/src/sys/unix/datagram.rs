@@ -7,9 +7,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use libc::iovec;
 use socket2::{SockAddr, SockAddrStorage};
 
-use super::check_len;
 use super::poll::poll_now;
 use super::socket::{MsgFlags, empty_message};
+use super::{check_len, uncancelled};
 
 /// Receives a datagram that is there and its sender's address, or returns `WouldBlock`.
 pub(crate) fn recv_from(fd: BorrowedFd<'_>, buf: &mut [u8], flags: MsgFlags) -> io::Result<(usize, SockAddr)> {
@@ -20,7 +20,8 @@ pub(crate) fn recv_from(fd: BorrowedFd<'_>, buf: &mut [u8], flags: MsgFlags) -> 
     let (data, room) = (buf.as_mut_ptr().cast(), buf.len());
     // SAFETY: the kernel writes at most `room` bytes to `buf` and at most `len` to `storage`, and to `len` how long the
     // address is; all of them are ours alone for the length of the call.
-    let count = unsafe { libc::recvfrom(fd.as_raw_fd(), data, room, flags, (&raw mut storage).cast(), &raw mut len) };
+    let count =
+        unsafe { uncancelled::recvfrom(fd.as_raw_fd(), data, room, flags, (&raw mut storage).cast(), &raw mut len) };
     let count = check_len(count)?;
     // The kernel tells the full length of an address that it had to cut off.
     let len = len.min(storage.size_of());
@@ -48,7 +49,7 @@ pub(crate) fn recv_and_cut(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<(us
     message.msg_iovlen = 1;
     // SAFETY: the message describes one buffer, `buf`, which is ours alone for the length of the call, as is the message
     // itself; it asks for no address and has no room for control data.
-    let count = check_len(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })?;
+    let count = check_len(unsafe { uncancelled::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })?;
     Ok((count, message.msg_flags & libc::MSG_CTRUNC != 0))
 }
 
@@ -57,5 +58,5 @@ pub(crate) fn send_to(fd: BorrowedFd<'_>, buf: &[u8], addr: &SockAddr) -> io::Re
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     let (data, address) = (buf.as_ptr().cast(), addr.as_ptr().cast());
     // SAFETY: the kernel reads at most `buf.len()` bytes of `buf` and `addr.len()` bytes of `addr`, which both live on.
-    check_len(unsafe { libc::sendto(fd.as_raw_fd(), data, buf.len(), flags, address, addr.len()) })
+    check_len(unsafe { uncancelled::sendto(fd.as_raw_fd(), data, buf.len(), flags, address, addr.len()) })
 }

@@ -30,6 +30,7 @@ pub(super) mod region;
 pub(super) mod socket;
 pub(super) mod thread_exit;
 pub(super) mod timer_fd;
+mod uncancelled;
 
 /// Returns the size of a page in bytes.
 pub(crate) fn page_size() -> usize {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use libc::{c_int, msghdr, socklen_t, timeval};
 
-use super::{check, check_len};
+use super::{check, check_len, uncancelled};
 
 /// How to receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl MsgFlags {
 pub(crate) fn recv(fd: BorrowedFd<'_>, buf: &mut [u8], flags: MsgFlags) -> io::Result<usize> {
     let flags = flags.0 | libc::MSG_DONTWAIT;
     // SAFETY: the kernel writes at most `len` bytes to `buf`, which is ours alone for the length of the call.
-    check_len(unsafe { libc::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) })
+    check_len(unsafe { uncancelled::recv(fd.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len(), flags) })
 }
 
 /// Copies what is there and leaves it there, or returns `WouldBlock`.
@@ -43,7 +43,7 @@ pub(crate) fn peek(fd: BorrowedFd<'_>, buf: &mut [u8]) -> io::Result<usize> {
 pub(crate) fn send(fd: BorrowedFd<'_>, buf: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: the kernel reads at most `len` bytes of `buf`, which nobody changes during the call.
-    check_len(unsafe { libc::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags) })
+    check_len(unsafe { uncancelled::send(fd.as_raw_fd(), buf.as_ptr().cast(), buf.len(), flags) })
 }
 
 /// Receives what is there into several buffers, or returns `WouldBlock`.
@@ -55,7 +55,7 @@ pub(crate) fn recv_vectored(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>]) -> 
     message.msg_iovlen = bufs.len().min(MAX_BUFFERS) as _;
     // SAFETY: `IoSliceMut` is ABI-compatible with iovec on Unix, so the message describes `msg_iovlen` buffers that are
     // ours alone for the length of the call; it asks for no address and no control data.
-    check_len(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })
+    check_len(unsafe { uncancelled::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })
 }
 
 /// Sends as much of several buffers as there is room for, or returns `WouldBlock`.

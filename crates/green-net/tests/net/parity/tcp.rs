@@ -155,6 +155,7 @@ fn debug_output_names_addresses_and_descriptor() {
     assert_eq!(format!("{client:?}"), text);
 }
 
+// Eventlet's `test_shutdown_safe`: an error, perhaps, that can be left alone, and no more.
 #[test]
 fn shutting_down_twice_or_too_late_is_the_same_error() {
     let (client, server) = pair();

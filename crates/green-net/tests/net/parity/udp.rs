@@ -233,6 +233,7 @@ fn a_receive_that_waits_hears_that_nobody_is_there() {
     });
 }
 
+// Eventlet's `test_recvfrom_timeout`; here a buffer without room waits as well.
 #[test]
 fn a_receive_waits_no_longer_than_its_timeout() {
     everywhere(|| {
