@@ -576,6 +576,8 @@ fn inside_of_what_leads_back_to_the_old_hub_the_call_is_refused_and_outside_it_i
             use_everything();
         })
         .expect_success();
+        // A thread of a pool has to come back to the pool.
+        tpool::execute(|| fork(|| assert_eq!(reinit(), Err(ReinitError::Entangled))).expect_success());
         assert_eq!(reinit(), Ok(()), "nor is there anything in a process that was not forked");
         use_everything();
     });

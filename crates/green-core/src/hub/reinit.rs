@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::Hub;
 use crate::io::watch;
 use crate::unpark::Unparker;
-use crate::{current, fork, greenlet, sys};
+use crate::{blocking, current, fork, greenlet, sys};
 
 /// Why green cannot be used in the child of a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -29,9 +29,9 @@ pub enum ReinitError {
     )]
     GreenThread,
     /// The call is inside something that goes back to the old hub when it ends: a shield, `no_switch`, a timeout, a greenlet or
-    /// coroutine that has begun and not ended, or an unwinding.
+    /// coroutine that has begun and not ended, an unwinding, or a job of a pool.
     #[error(
-        "the child's root is inside a shield, a timeout, no_switch, an unwinding, or has a greenlet or coroutine under way"
+        "the child is inside a shield, a timeout, no_switch, an unwinding or a job of a pool, or has a greenlet or coroutine under way"
     )]
     Entangled,
     /// Other OS threads run in the child already.
@@ -122,6 +122,9 @@ pub unsafe fn reinit_after_fork() -> Result<(), ReinitError> {
     }
     if !sys::other_threads().is_empty() {
         return Err(ReinitError::OtherThreads);
+    }
+    if blocking::is_job() {
+        return Err(ReinitError::Entangled);
     }
     let Some(old) = current::existing() else {
         sys::make_usable();
