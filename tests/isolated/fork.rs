@@ -1,12 +1,57 @@
-//! The child of a fork: it may exec, and anything else of ours is a clear error; the parent is unharmed.
+//! The child of a fork (E32, X5, A15): without `reinit_after_fork` it may exec, and anything else of ours is a clear error;
+//! with it, green works there. Either way no green thread of the parent runs in it, and the parent is unharmed.
+
+mod reinit;
 
 use std::io::{Read as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use green::net::{TcpListener, TcpStream};
 use green::pool::tpool::{self, Blocking};
 use green::thread;
 
 use crate::{expect_success, is_child, run_child};
+
+/// Forks a child that does `what` and ends: with success unless it panics, and in half a minute at the most. Like any child it
+/// copies what other OS threads are doing; the tests see to it that they are idle, but for the one that says so.
+fn fork(what: impl FnOnce()) -> Forked {
+    // SAFETY: see above.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "no fork");
+    if pid > 0 {
+        return Forked(pid);
+    }
+    // SAFETY: the call takes a number. It ends a child that hangs.
+    unsafe { libc::alarm(30) };
+    let status = if catch_unwind(AssertUnwindSafe(what)).is_ok() { 0 } else { 101 };
+    // SAFETY: ends the child without running the parent's destructors.
+    unsafe { libc::_exit(status) };
+}
+
+/// A child of this process.
+#[must_use = "it is to be waited for"]
+struct Forked(libc::pid_t);
+
+impl Forked {
+    /// Waits for its end, without green, and returns its status.
+    fn wait(self) -> std::process::ExitStatus {
+        let mut status = 0;
+        loop {
+            // SAFETY: waits for a child of ours that nobody else waits for, and writes to a local.
+            let waited = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+            if waited == self.0 {
+                return std::os::unix::process::ExitStatusExt::from_raw(status);
+            }
+            assert_eq!(std::io::Error::last_os_error().kind(), std::io::ErrorKind::Interrupted);
+        }
+    }
+
+    #[track_caller]
+    fn expect_success(self) {
+        let status = self.wait();
+        assert!(status.success(), "the child of the fork: {status}");
+    }
+}
 
 #[test]
 fn the_child_of_a_fork_leaves_the_parents_poll_alone() {

@@ -1,5 +1,10 @@
 //! What happens when the machine has no more to give.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use green::hub::HubHandle;
 use green::thread;
 use green_tests::{Mode, holds_in};
 
@@ -71,4 +76,54 @@ fn without_guard_regions_the_mapping_limit_is_a_clear_error() {
     }
     let name = "limits::without_guard_regions_the_mapping_limit_is_a_clear_error";
     expect_success(&crate::run_child_with(name, &[("GREEN_STACK_GUARD", "mprotect")]));
+}
+
+/// Closures that are posted to a hub while no stack is to be had (QIO's completions) run when there is one, in their order.
+#[test]
+fn posts_for_which_there_is_no_stack_wait_for_one() {
+    if !holds_in(&[Mode::Default, Mode::Hubs0]) {
+        return;
+    }
+    if !is_child() {
+        let name = "limits::posts_for_which_there_is_no_stack_wait_for_one";
+        // Stacks so large that there is room for a few, and for everything else beside them.
+        return expect_success(&crate::run_child_with(name, &[("GREEN_STACK_SIZE", "536870912")]));
+    }
+    let here = HubHandle::current();
+    let limit = 8 << 30;
+    rlimit::setrlimit(rlimit::Resource::AS, limit, limit).unwrap();
+    let mut parked = Vec::new();
+    while let Ok(handle) = thread::Builder::new().spawn(thread::park) {
+        assert!(parked.len() < 100);
+        parked.push(handle);
+    }
+    assert!(!parked.is_empty());
+    let order = Rc::new(RefCell::new(Vec::new()));
+    ORDER.set(Some(Rc::clone(&order)));
+    std::thread::spawn(move || {
+        for number in 0..3 {
+            assert!(
+                here.post(move || ORDER.with_borrow(|order| order.as_ref().unwrap().borrow_mut().push(number))).is_ok()
+            );
+        }
+    })
+    .join()
+    .unwrap();
+    // Some attempts are made in vain.
+    let _ = green::time::timeout(Duration::from_millis(20), thread::park);
+    assert!(order.borrow().is_empty());
+    for handle in &parked {
+        handle.thread().unpark();
+    }
+    parked.into_iter().for_each(|handle| handle.join().unwrap());
+    while order.borrow().len() < 3 {
+        // The hub tries again at a time of its own.
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(*order.borrow(), [0, 1, 2]);
+}
+
+std::thread_local! {
+    /// Where the posts of the test above leave their numbers: they run on the OS thread of the test.
+    static ORDER: RefCell<Option<Rc<RefCell<Vec<u32>>>>> = const { RefCell::new(None) };
 }

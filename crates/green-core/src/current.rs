@@ -13,11 +13,10 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::debug::watchdog;
 use crate::hub::{Hub, Kind, Moment};
 use crate::mode;
+use crate::process_lock::{Held, ProcessLock};
 use crate::spawn::unstarted::Task;
 use crate::sys;
 
@@ -64,7 +63,12 @@ struct Pooled(&'static Hub);
 // closed it; the lock around the pool orders the two owners' accesses.
 unsafe impl Send for Pooled {}
 
-static CLOSED: Mutex<Vec<Pooled>> = Mutex::new(Vec::new());
+static CLOSED: ProcessLock<Vec<Pooled>> = ProcessLock::new(Vec::new());
+
+/// Takes the lock of the pool, until the value is dropped: for a fork.
+pub(crate) fn hold() -> Held {
+    Box::new(CLOSED.lock())
+}
 
 /// Returns this OS thread's hub if it has one.
 #[inline(always)]
@@ -93,6 +97,15 @@ pub(crate) fn make(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
     if kind == Kind::Root && task.is_none() && GUARD.try_with(|_| ()).is_ok() {
         mode::check_poison();
     }
+    put(kind, task)
+}
+
+/// Makes this OS thread a root's hub instead of the one that it has, which is leaked: in the child of a fork.
+pub(crate) fn renew() -> &'static Hub {
+    put(Kind::Root, None)
+}
+
+fn put(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
     let hub = reusable().unwrap_or_else(|| {
         let hub: &'static Hub = Box::leak(Box::new(Hub::new()));
         watchdog::add(hub.shared(), hub.pulse());

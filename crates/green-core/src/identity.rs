@@ -21,6 +21,7 @@ use crate::current;
 use crate::kill;
 use crate::park::park_until;
 use crate::spawn::Exit;
+use crate::sys;
 use crate::unpark::{Outcome, Unparker, UnparkerCell, WaitReason};
 use crate::wait_queue::WaitQueue;
 
@@ -77,6 +78,8 @@ pub struct Identity {
     /// How it ended, as an [`Exit`]; stored before CLOSED and DONE are set, which make it known.
     exit: AtomicU8,
     joiners: WaitQueue,
+    /// The process that it runs in, by its fork generation. In the children of that it never ends.
+    process: AtomicU32,
     /// The group that it belongs to; 0 for none.
     group: AtomicU64,
 }
@@ -91,6 +94,7 @@ impl Identity {
             ends: AtomicU8::new(0),
             exit: AtomicU8::new(Exit::Abandoned as u8),
             joiners: WaitQueue::new(),
+            process: AtomicU32::new(sys::fork_generation()),
             group: AtomicU64::new(0),
         }
     }
@@ -100,10 +104,19 @@ impl Identity {
         self.ends.load(Ordering::Acquire) & DONE != 0
     }
 
-    /// Returns as [`is_done`](Self::is_done) does, for somebody who will wait in the queue of the joiners if it is false:
+    /// Returns true if it has ended, or never will because it is a parent's in the child of a fork: then it counts as abandoned.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_done() || self.is_left_behind()
+    }
+
+    fn is_left_behind(&self) -> bool {
+        self.process.load(Ordering::Relaxed) != sys::fork_generation()
+    }
+
+    /// Returns as [`is_over`](Self::is_over) does, for somebody who will wait in the queue of the joiners if it is false:
     /// asked under that queue's lock, it makes the end notify it.
-    pub(crate) fn is_done_or_awaited(&self) -> bool {
-        self.ends.fetch_or(AWAITED, Ordering::AcqRel) & DONE != 0
+    pub(crate) fn is_over_or_awaited(&self) -> bool {
+        self.ends.fetch_or(AWAITED, Ordering::AcqRel) & DONE != 0 || self.is_left_behind()
     }
 
     /// Returns the queue of those who wait for the end.
@@ -163,13 +176,13 @@ impl Identity {
         if before & DONE != 0 { Ends::Second } else { Ends::First }
     }
 
-    /// Waits for the end. A kill point: `Interrupted` means that something is to be delivered.
-    pub(crate) fn wait_done(&self, deadline: Option<Instant>) -> Outcome {
-        if self.is_done() {
+    /// Waits until it is over. A kill point: `Interrupted` means that something is to be delivered.
+    pub(crate) fn wait_over(&self, deadline: Option<Instant>) -> Outcome {
+        if self.is_over() {
             return Outcome::Unparked;
         }
         loop {
-            let outcome = self.joiners.wait_until(deadline, WaitReason::Join, || !self.is_done_or_awaited());
+            let outcome = self.joiners.wait_until(deadline, WaitReason::Join, || !self.is_over_or_awaited());
             if self.is_done() {
                 return Outcome::Unparked;
             }
@@ -204,6 +217,13 @@ impl Identity {
         // Start, kill and cancel all change the one word, so their order is the same for all. It is set once, so that
         // adding it is setting it, which on x86 is one instruction.
         self.ends.fetch_add(STARTED, Ordering::AcqRel) & KILLED == 0
+    }
+
+    /// Records that it goes on with another record, in the child of a fork; returns false if it was killed.
+    pub(crate) fn start_again(&self, unparker: Unparker) -> bool {
+        self.started.replace(unparker);
+        self.process.store(sys::fork_generation(), Ordering::Relaxed);
+        !self.is_killed()
     }
 
     /// Asks for the end of the green thread; a no-op once it has ended.

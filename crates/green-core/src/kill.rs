@@ -99,6 +99,11 @@ impl Interrupts {
         true
     }
 
+    /// Returns true if an alarm is set.
+    pub(crate) fn has_alarms(&self) -> bool {
+        self.alarms.borrow().is_some()
+    }
+
     fn add(&self, id: u64) {
         self.alarms.borrow_mut().get_or_insert_default().0.push((id, false));
     }

@@ -28,6 +28,8 @@ mod current;
 #[cfg(not(loom))]
 pub mod debug;
 #[cfg(not(loom))]
+mod fork;
+#[cfg(not(loom))]
 #[expect(unsafe_code, reason = "stacks that switch to each other")]
 pub mod greenlet;
 #[cfg(not(loom))]
@@ -55,11 +57,17 @@ mod panic_count;
 pub mod park;
 #[cfg(not(loom))]
 pub mod patch;
+#[cfg(not(loom))]
+#[doc(hidden)]
+#[expect(unsafe_code, reason = "a pointer that is replaced in the child of a fork")]
+pub mod per_process;
 pub mod permits;
 #[cfg(not(loom))]
 mod placement;
 #[doc(hidden)]
 pub mod primitive;
+#[cfg(not(loom))]
+mod process_lock;
 #[cfg(not(loom))]
 mod reactor;
 #[cfg(loom)]

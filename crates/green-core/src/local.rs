@@ -423,6 +423,12 @@ impl Slots {
         table.as_ref().and_then(|table| table.places.get(index).copied()).unwrap_or(UNUSED)
     }
 
+    /// Takes all values of `other`, in place of its own, of which there are none yet. They stay where they are in memory.
+    pub(crate) fn take_over(&self, other: &Self) {
+        let table = other.with_table(Option::take);
+        self.with_table(|own| *own = table);
+    }
+
     /// Calls `f`, which must not run foreign code, with the table.
     fn with_table<R>(&self, f: impl FnOnce(&mut Option<Box<Table>>) -> R) -> R {
         // SAFETY: as in `place`.

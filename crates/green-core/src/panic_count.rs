@@ -49,9 +49,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
-use parking_lot::Mutex;
-
 use crate::context::{self, Entry, Slot};
+use crate::process_lock::{Held, ProcessLock};
 use crate::stack::{StackPool, StackSize};
 
 /// An unwinding takes 2.5 KiB of it in a debug build; the rest is for dynamic linkers that bind symbols lazily and save
@@ -59,7 +58,12 @@ use crate::stack::{StackPool, StackSize};
 const STACK_SIZE: usize = 32 << 10;
 
 /// Tokens that are unwinding and not in use.
-static SPARE: Mutex<Vec<Token>> = Mutex::new(Vec::new());
+static SPARE: ProcessLock<Vec<Token>> = ProcessLock::new(Vec::new());
+
+/// Takes the lock of the spare tokens, until the value is dropped: for a fork.
+pub(crate) fn hold() -> Held {
+    Box::new(SPARE.lock())
+}
 
 /// The tokens of one suspension, all of them idle; most often none.
 #[derive(Debug, Default)]

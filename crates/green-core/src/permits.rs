@@ -57,7 +57,11 @@ use std::time::Instant;
 use thiserror::Error;
 
 use crate::kill;
-use crate::primitive::{AtomicUsize, Mutex, Ordering};
+#[cfg(not(loom))]
+use crate::primitive::AtomicU32;
+use crate::primitive::{AtomicUsize, Mutex, MutexGuard, Ordering};
+#[cfg(not(loom))]
+use crate::sys;
 use crate::unpark::{Outcome, WaitReason};
 use crate::wait_queue::WaitQueue;
 use crate::waitable::Waitable;
@@ -116,6 +120,9 @@ pub struct Permits {
     /// Permits that are to go out of the world when they come back; changed under `line` alone.
     debt: AtomicUsize,
     line: Mutex<()>,
+    /// The process in which those wait who are counted, by its fork generation; changed under `line` alone.
+    #[cfg(not(loom))]
+    process: AtomicU32,
     queue: WaitQueue,
     /// Those who were woken from `queue` for nothing.
     ahead: WaitQueue,
@@ -139,6 +146,7 @@ impl Permits {
             waiting: AtomicUsize::new(0),
             debt: AtomicUsize::new(0),
             line: Mutex::new(()),
+            process: AtomicU32::new(0),
             queue: WaitQueue::new(),
             ahead: WaitQueue::new(),
         }
@@ -172,12 +180,12 @@ impl Permits {
         if state < ONE && state & CLOSED == 0 {
             return Err(AcquireError::NoPermits);
         }
-        let _line = self.line.lock();
+        let _line = self.line();
         let state = self.freeze();
         if state & CLOSED != 0 {
             return Err(AcquireError::Closed);
         }
-        if state / ONE <= self.waiting.load(Ordering::Relaxed) {
+        if state / ONE <= self.counted() {
             return Err(AcquireError::NoPermits);
         }
         self.state.fetch_sub(ONE, Ordering::Acquire);
@@ -226,6 +234,32 @@ impl Permits {
         false
     }
 
+    /// Takes the lock `line`. In the child of a fork those who waited in the parent are no longer counted.
+    fn line(&self) -> MutexGuard<'_, ()> {
+        let line = self.line.lock();
+        #[cfg(not(loom))]
+        if self.is_parents() {
+            self.waiting.store(0, Ordering::Relaxed);
+            self.process.store(sys::fork_generation(), Ordering::Relaxed);
+        }
+        line
+    }
+
+    /// Returns how many are counted as waiting.
+    fn counted(&self) -> usize {
+        #[cfg(not(loom))]
+        if self.is_parents() {
+            return 0;
+        }
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Returns true if those who are counted waited in a parent of this process.
+    #[cfg(not(loom))]
+    fn is_parents(&self) -> bool {
+        self.process.load(Ordering::Relaxed) != sys::fork_generation()
+    }
+
     /// Makes the number of permits hold still for who has the lock `line`, and returns the state.
     fn freeze(&self) -> usize {
         self.state.fetch_or(CONTENDED, Ordering::Relaxed) | CONTENDED
@@ -238,12 +272,12 @@ impl Permits {
 
     #[cold]
     fn stand_in(&self, queue: &WaitQueue, deadline: Option<Instant>) -> Result<(), Outcome> {
-        let line = self.line.lock();
+        let line = self.line();
         let state = self.freeze();
         if state & CLOSED != 0 {
             return Err(Outcome::Unparked);
         }
-        let before = self.waiting.load(Ordering::Relaxed);
+        let before = self.counted();
         if state / ONE > before {
             self.state.fetch_sub(ONE, Ordering::Acquire);
             return Ok(());
@@ -259,8 +293,8 @@ impl Permits {
     /// Takes the permit that one waited for, or leaves without.
     fn leave_line(&self, outcome: Outcome) -> Result<(), Outcome> {
         {
-            let _line = self.line.lock();
-            let others = self.waiting.load(Ordering::Relaxed) - 1;
+            let _line = self.line();
+            let others = self.counted() - 1;
             self.waiting.store(others, Ordering::Relaxed);
             // `CONTENDED` has been set all the time, because this one was counted.
             let state = self.state.load(Ordering::Relaxed);
@@ -289,7 +323,7 @@ impl Permits {
         if self.take_uncontended() {
             return Ok(());
         }
-        let _line = self.line.lock();
+        let _line = self.line();
         let state = self.freeze();
         if state & CLOSED != 0 {
             return Err(AcquireError::Closed);
@@ -332,7 +366,7 @@ impl Permits {
     #[cold]
     fn release_contended(&self, mut count: usize, fits: impl FnOnce(usize) -> bool) -> bool {
         {
-            let _line = self.line.lock();
+            let _line = self.line();
             if !fits(self.freeze()) {
                 return false;
             }
@@ -341,7 +375,7 @@ impl Permits {
             self.debt.store(debt - paid, Ordering::Relaxed);
             count -= paid;
             self.state.fetch_add(count * ONE, Ordering::Release);
-            if count > 0 && self.waiting.load(Ordering::Relaxed) == 0 && self.queue.is_empty() {
+            if count > 0 && self.counted() == 0 && self.queue.is_empty() {
                 self.state.fetch_and(!CONTENDED, Ordering::Relaxed);
                 return true;
             }
@@ -357,25 +391,31 @@ impl Permits {
 
     /// Takes up to `count` of the free permits that nobody waits for out of the world; returns how many.
     pub fn withdraw(&self, count: usize) -> usize {
-        let _line = self.line.lock();
+        let _line = self.line();
         let free = self.freeze() / ONE;
-        let taken = count.min(free.saturating_sub(self.waiting.load(Ordering::Relaxed)));
+        let taken = count.min(free.saturating_sub(self.counted()));
         self.state.fetch_sub(taken * ONE, Ordering::Acquire);
         taken
     }
 
     /// Takes `count` permits out of the world, also from those who wait: what is not free, when it is given back.
+    ///
+    /// # Panics
+    ///
+    /// If more than [`MAX`](Self::MAX) permits would then have to be taken when they are given back. Nothing has changed.
     pub fn reduce(&self, count: usize) {
-        let _line = self.line.lock();
+        let _line = self.line();
         let taken = count.min(self.freeze() / ONE);
+        let debt = self.debt.load(Ordering::Relaxed).checked_add(count - taken).filter(|debt| *debt <= Self::MAX);
+        let debt = debt.expect("fewer permits to be taken away than a semaphore can count");
         self.state.fetch_sub(taken * ONE, Ordering::Acquire);
-        self.debt.store(self.debt.load(Ordering::Relaxed) + count - taken, Ordering::Relaxed);
+        self.debt.store(debt, Ordering::Relaxed);
     }
 
     /// Closes: everybody who waits, and everybody who comes later, gets [`AcquireError::Closed`].
     pub fn close(&self) {
         {
-            let _line = self.line.lock();
+            let _line = self.line();
             self.state.fetch_or(CONTENDED | CLOSED, Ordering::Relaxed);
         }
         self.ahead.notify_all();
@@ -397,14 +437,14 @@ impl Permits {
     /// Returns how many wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.counted()
     }
 
     /// Returns the free permits, whether or not somebody has been woken for them, less those that
     /// [`reduce`](Self::reduce) is still to take.
     #[must_use]
     pub fn free(&self) -> isize {
-        let _line = self.line.lock();
+        let _line = self.line();
         let free = self.state.load(Ordering::Relaxed) / ONE;
         free.cast_signed() - self.debt.load(Ordering::Relaxed).cast_signed()
     }
@@ -412,10 +452,10 @@ impl Permits {
     /// Returns the free permits less those who wait for one.
     #[must_use]
     pub fn balance(&self) -> isize {
-        let _line = self.line.lock();
+        let _line = self.line();
         let free = self.state.load(Ordering::Relaxed) / ONE;
         // Neither reaches the sign bit: `MAX` is a quarter of what there is, and who waits has a stack.
-        free.cast_signed() - self.waiting.load(Ordering::Relaxed).cast_signed()
+        free.cast_signed() - self.counted().cast_signed()
     }
 }
 
@@ -423,7 +463,7 @@ impl Permits {
 impl Waitable for Permits {
     fn is_ready(&self) -> bool {
         let state = self.state.fetch_or(CONTENDED, Ordering::Acquire);
-        state & CLOSED != 0 || state / ONE > self.waiting.load(Ordering::Relaxed)
+        state & CLOSED != 0 || state / ONE > self.counted()
     }
 
     fn queue(&self) -> Option<&WaitQueue> {

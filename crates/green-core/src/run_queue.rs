@@ -145,6 +145,11 @@ impl RunQueue {
         true
     }
 
+    /// Spends what is left.
+    pub(crate) fn spend_all(&self) {
+        self.budget.set(0);
+    }
+
     /// Starts a new budget. `passed` is how long the last one took, in nanoseconds: green threads that compute for
     /// long between parks get a shorter one, so that timers and sockets wait for a bounded time and not for a
     /// bounded number of hand-offs.

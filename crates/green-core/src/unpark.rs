@@ -120,6 +120,11 @@ impl UnparkerCell {
     /// Sets the unparker; only its green thread's hub does, at the start.
     pub(crate) fn set(&self, unparker: Unparker) {
         debug_assert!(self.get().is_none(), "a green thread starts once");
+        self.replace(unparker);
+    }
+
+    /// Sets another unparker, in the child of a fork, where no other OS thread reads meanwhile.
+    pub(crate) fn replace(&self, unparker: Unparker) {
         self.generation.store(unparker.generation, Ordering::Relaxed);
         self.record.store(ptr::from_ref(unparker.record).cast_mut(), Ordering::Release);
     }

@@ -12,13 +12,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use std::vec;
 
 use green_core::blocking::Pool;
 use green_core::mode::Facility;
 use green_core::park::waiting_for;
+use green_core::per_process::PerProcess;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
 use green_core::{clock, kill};
@@ -29,8 +30,11 @@ use crate::addr::invalid;
 /// Where names are looked up. More slow lookups than this wait for one another.
 static NAMES: Pool = Pool::new("green-names", 256);
 
-/// The lookups that one can still join, by host name, and who makes new ones.
-static LOOKUPS: Mutex<Lookups> = Mutex::new(Lookups { by_host: BTreeMap::new(), resolver: None });
+/// The lookups that one can still join, by host name. The child of a fork has none of those of its parent.
+static LOOKUPS: PerProcess<Mutex<Lookups>> = PerProcess::new(Mutex::default);
+
+/// Who makes new ones, for this process and its children; `None` for the C library. Used with the lock of the lookups held.
+static RESOLVER: RwLock<Option<Arc<dyn Resolver>>> = RwLock::new(None);
 
 /// Turns host names into addresses, in place of the C library.
 ///
@@ -95,8 +99,8 @@ pub fn set_resolver<R: Resolver>(resolver: R) {
     let resolver: Arc<dyn Resolver> = Arc::new(resolver);
     let before = {
         let mut lookups = lookups();
-        lookups.by_host.clear();
-        lookups.resolver.replace(resolver)
+        lookups.clear();
+        RESOLVER.write().unwrap_or_else(PoisonError::into_inner).replace(resolver)
     };
     // It may have a destructor that looks a name up.
     drop(before);
@@ -142,10 +146,7 @@ pub(crate) fn lookup(host: &str, port: u16, deadline: Option<Instant>) -> io::Re
     Ok(addrs)
 }
 
-struct Lookups {
-    by_host: BTreeMap<String, Arc<Lookup>>,
-    resolver: Option<Arc<dyn Resolver>>,
-}
+type Lookups = BTreeMap<String, Arc<Lookup>>;
 
 fn lookups() -> MutexGuard<'static, Lookups> {
     LOOKUPS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,12 +156,12 @@ fn lookups() -> MutexGuard<'static, Lookups> {
 fn join(host: &str) -> Arc<Lookup> {
     let (lookup, resolver) = {
         let mut lookups = lookups();
-        if let Some(lookup) = lookups.by_host.get(host) {
+        if let Some(lookup) = lookups.get(host) {
             return Arc::clone(lookup);
         }
         let lookup = Arc::<Lookup>::default();
-        lookups.by_host.insert(host.to_owned(), Arc::clone(&lookup));
-        (lookup, lookups.resolver.clone())
+        lookups.insert(host.to_owned(), Arc::clone(&lookup));
+        (lookup, RESOLVER.read().unwrap_or_else(PoisonError::into_inner).clone())
     };
     let job = Job { lookup: Arc::clone(&lookup), host: host.to_owned(), resolver };
     NAMES.detach(move || job.run());
@@ -220,7 +221,7 @@ impl Job {
     /// Returns false, and lets nobody join any more, if all askers have gone.
     fn is_wanted(&self) -> bool {
         let mut lookups = lookups();
-        let listed = lookups.by_host.get(&self.host).is_some_and(|listed| Arc::ptr_eq(listed, &self.lookup));
+        let listed = lookups.get(&self.host).is_some_and(|listed| Arc::ptr_eq(listed, &self.lookup));
         // This job has a part, and so has the list. Nobody gets another one while the lock is held.
         if Arc::strong_count(&self.lookup) > 1 + usize::from(listed) {
             return true;
@@ -231,8 +232,8 @@ impl Job {
 
     /// Takes the lookup off the list, unless it is a later one for the same host.
     fn unlist(&self, lookups: &mut Lookups) -> Option<Arc<Lookup>> {
-        let listed = lookups.by_host.get(&self.host)?;
-        if Arc::ptr_eq(listed, &self.lookup) { lookups.by_host.remove(&self.host) } else { None }
+        let listed = lookups.get(&self.host)?;
+        if Arc::ptr_eq(listed, &self.lookup) { lookups.remove(&self.host) } else { None }
     }
 }
 
@@ -281,7 +282,7 @@ mod tests {
         // A number in a form that only the C library knows, and that no other test uses.
         let host = "127.0.1";
         assert!(lookup(host, 1, None).is_ok());
-        assert!(!lookups().by_host.contains_key(host));
+        assert!(!lookups().contains_key(host));
     }
 
     #[test]
@@ -289,22 +290,22 @@ mod tests {
         let host = "127.0.2";
         let (first, first_job) = job(host);
         let (later, _later_job) = job(host);
-        lookups().by_host.insert(host.to_owned(), Arc::clone(&later));
+        lookups().insert(host.to_owned(), Arc::clone(&later));
         first_job.run();
         assert!(first.answer.get().is_some());
-        assert!(lookups().by_host.remove(host).is_some_and(|listed| Arc::ptr_eq(&listed, &later)));
+        assert!(lookups().remove(host).is_some_and(|listed| Arc::ptr_eq(&listed, &later)));
     }
 
     #[test]
     fn a_job_whose_askers_have_gone_is_not_done() {
         let host = "127.0.3";
         let (lookup, job) = job(host);
-        lookups().by_host.insert(host.to_owned(), Arc::clone(&lookup));
+        lookups().insert(host.to_owned(), Arc::clone(&lookup));
         let weak = Arc::downgrade(&lookup);
         drop(lookup);
         job.run();
         assert!(weak.upgrade().is_none(), "nobody has it any more");
-        assert!(!lookups().by_host.contains_key(host));
+        assert!(!lookups().contains_key(host));
     }
 
     #[test]

@@ -24,4 +24,4 @@ mod task;
 pub use green_core::hub::HubHandle;
 pub use green_core::io::watch;
 pub use multi_listener::MultiListener;
-pub use task::{Failure, Job, Pending, Task, WaitError};
+pub use task::{Failure, Job, Pending, Task, WaitError, WorkerPanic};

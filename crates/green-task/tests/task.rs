@@ -11,7 +11,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use green_core::waitable::wait_any;
-use green_task::{Failure, HubHandle, Pending, Task, WaitError};
+use green_task::{Failure, HubHandle, Pending, Task, WaitError, WorkerPanic};
 use green_thread::yield_now;
 
 /// Adds its name and OS thread to a log when it is dropped.
@@ -605,4 +605,12 @@ fn who_waits_for_a_completion_that_will_never_run_on_is_told() {
     pending.wait();
     ending.join().unwrap();
     assert!(pending.is_over());
+}
+
+/// It goes where errors go: into `Box<dyn Error + Send + Sync>`, and so into the likes of anyhow.
+#[test]
+fn a_failure_can_be_sent_and_shared() {
+    fn check<T: std::error::Error + Send + Sync + 'static>() {}
+    check::<Failure<std::io::Error>>();
+    check::<WorkerPanic>();
 }

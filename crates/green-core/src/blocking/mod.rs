@@ -96,6 +96,12 @@ where
     pool.run(WaitReason::Unblock, f)
 }
 
+/// Returns true in a job of a pool.
+#[cfg(not(loom))]
+pub(crate) fn is_job() -> bool {
+    pool::is_worker()
+}
+
 /// Returns true where a call that blocks may be made in place: it holds up nobody but its caller, or is wanted so.
 #[cfg(not(loom))]
 pub(crate) fn blocks_nobody() -> bool {

@@ -8,7 +8,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::mem;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,9 +22,10 @@ use super::ticket::{Errand, Job, Ticket, finish};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::current;
+use crate::fork;
 use crate::kill::{self, Shield};
 use crate::park::park;
-use crate::sys;
+use crate::per_process::PerProcess;
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::WaitQueue;
 
@@ -69,7 +69,8 @@ pub struct Pool {
     max: AtomicUsize,
     /// How long a worker waits for a job before it leaves.
     patience: Duration,
-    shared: Mutex<Shared>,
+    /// The child of a fork has none of its threads, and nobody who waits for the jobs.
+    jobs: PerProcess<Mutex<Jobs>>,
     /// Told each time when a worker has left.
     left: WaitQueue,
 }
@@ -94,11 +95,7 @@ pub trait Hold: Deref<Target = Pool> + Clone + Send + 'static {}
 
 impl<H: Deref<Target = Pool> + Clone + Send + 'static> Hold for H {}
 
-struct Shared {
-    crew: Crew<Arc<dyn Job>, Thread>,
-    /// The process in which the crew works; the child of a fork has none of its threads.
-    fork_generation: u32,
-}
+type Jobs = Crew<Arc<dyn Job>, Thread>;
 
 impl Pool {
     /// Creates a pool with threads called `name-1`, `name-2` and so on, of which there are at most `max_threads`.
@@ -133,7 +130,7 @@ impl Pool {
             setting,
             max: AtomicUsize::new(max),
             patience: PATIENCE,
-            shared: Mutex::new(Shared::new()),
+            jobs: PerProcess::new(|| Mutex::new(Crew::new())),
             left: WaitQueue::new(),
         }
     }
@@ -199,7 +196,7 @@ impl Pool {
         F: FnOnce() + Send + 'static,
     {
         let errand = Arc::new(Errand::new(f));
-        if is_worker() { finish(errand) } else { submit(&self, errand) }
+        if is_worker() || fork::is_unusable() { finish(errand) } else { submit(&self, errand) }
     }
 
     /// Leaves `f` to a thread of the pool, and returns the right to its result. Only `f` itself can end it: it is run
@@ -218,7 +215,7 @@ impl Pool {
     {
         let packet = Arc::new(Packet::new(f));
         let job = Arc::clone(&packet) as Arc<dyn Job>;
-        let in_place = is_worker() || pool.max_threads() == 0 || current::hub().shared().is_forked();
+        let in_place = is_worker() || pool.max_threads() == 0 || fork::is_unusable();
         if in_place {
             finish(job)
         } else {
@@ -231,7 +228,7 @@ impl Pool {
     /// left to do what has been submitted, even if the limit is 0.
     pub fn set_max_threads(pool: &impl Hold, max: usize) {
         pool.max.store(max.min(UNSET - 1), Ordering::Relaxed);
-        let (leaving, call) = pool.lock().crew.limit(max);
+        let (leaving, call) = pool.lock().limit(max);
         leaving.into_iter().for_each(|worker| worker.unpark());
         make(pool, call);
     }
@@ -254,25 +251,25 @@ impl Pool {
 
     /// Returns how many threads the pool has, busy or not.
     pub fn threads(&self) -> usize {
-        self.lock().crew.workers()
+        self.lock().workers()
     }
 
     /// Returns how many jobs no thread has taken yet.
     pub fn queued(&self) -> usize {
-        self.lock().crew.queued()
+        self.lock().queued()
     }
 
     /// Sends the threads away that the pool has now, once they have done what was submitted until now. For what is
     /// submitted later there will be others.
     pub fn dismiss(&self) {
-        let sleepers = self.lock().crew.dismiss();
+        let sleepers = self.lock().dismiss();
         sleepers.into_iter().for_each(|worker| worker.unpark());
     }
 
     /// Waits until all threads that were dismissed have left, or until `deadline`. Like
     /// [`WaitQueue::wait_until`], it does not unwind; on a thread of any pool, it does not wait.
     pub fn wait_dismissed(&self, deadline: Option<Instant>) -> Outcome {
-        let is_there = || self.lock().crew.veterans() > 0;
+        let is_there = || self.lock().veterans() > 0;
         while !is_worker() && is_there() {
             let outcome = self.left.wait_until(deadline, WaitReason::Unblock, is_there);
             if outcome != Outcome::Unparked {
@@ -293,22 +290,14 @@ impl Pool {
         ticket.wait(wait)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        let mut shared = self.shared.lock();
-        let generation = sys::fork_generation();
-        if shared.fork_generation != generation {
-            // The workers stayed in the parent, and so did whoever waits for the jobs. Those are forgotten rather than
-            // dropped: what they own is the parent's to tidy up.
-            mem::forget(mem::replace(&mut shared.crew, Crew::new()));
-            shared.fork_generation = generation;
-        }
-        shared
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock()
     }
 }
 
 fn submit(pool: &impl Hold, job: Arc<dyn Job>) {
     let max = pool.max_threads();
-    let call = pool.lock().crew.submit(job, max);
+    let call = pool.lock().submit(job, max);
     make(pool, call);
 }
 
@@ -329,7 +318,7 @@ fn start(pool: &impl Hold, number: u64) {
     // Without memory or room for threads, the jobs still have to be done, by this thread if by no other. They are
     // not its own, so a kill of the green thread that runs here must not end them.
     let _shield = Shield::new();
-    let jobs = pool.lock().crew.start_failed(number);
+    let jobs = pool.lock().start_failed(number);
     pool.left.notify_all();
     jobs.into_iter().for_each(finish);
 }
@@ -340,7 +329,7 @@ fn work(pool: &impl Hold, number: u64) {
     let mut patient = true;
     loop {
         let max = pool.max_threads();
-        let next = pool.lock().crew.next(number, max, patient, thread::current);
+        let next = pool.lock().next(number, max, patient, thread::current);
         match next {
             Next::Run(job, call) => {
                 make(pool, call);
@@ -368,12 +357,6 @@ impl fmt::Debug for Pool {
             .field("threads", &self.threads())
             .field("queued", &self.queued())
             .finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    const fn new() -> Shared {
-        Shared { crew: Crew::new(), fork_generation: 0 }
     }
 }
 

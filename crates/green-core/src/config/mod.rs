@@ -25,6 +25,7 @@ use std::{env, io, thread};
 use thiserror::Error;
 
 use crate::mode::{self, Facilities, Facility, Mode};
+use crate::process_lock::{Held, ProcessLock};
 
 mod selection;
 mod variables;
@@ -46,6 +47,15 @@ const DEFAULT_TPOOL_SIZE: usize = 20;
 
 /// What the process runs with once something has asked.
 static INSTALLED: OnceLock<Result<Config, ConfigError>> = OnceLock::new();
+
+/// Held while that is set, lest a fork come in the middle: the child would wait for ever for the rest.
+static FIXING: ProcessLock<()> = ProcessLock::new(());
+
+/// Takes the locks of the settings, until the value is dropped: for a fork.
+pub(crate) fn hold() -> Held {
+    let fixing = FIXING.lock();
+    Box::new((fixing, selection::hold()))
+}
 
 /// Settings of a process, all of them valid.
 ///
@@ -103,6 +113,7 @@ impl Config {
     /// [`ConfigError::TooLate`] if settings were installed before or are in use already.
     pub fn install(self) -> Result<(), ConfigError> {
         let plain = self.plain;
+        let _fixing = FIXING.lock();
         INSTALLED.set(Ok(self)).map_err(|_| ConfigError::TooLate)?;
         mode::set_plain(plain);
         Ok(())
@@ -231,7 +242,11 @@ fn check(setting: &'static str, value: usize, min: usize, max: usize) -> Result<
 ///
 /// Those of [`Config::from_env`], again at each call.
 pub fn get() -> Result<&'static Config, ConfigError> {
-    INSTALLED.get_or_init(selection::fix).as_ref().map_err(Clone::clone)
+    let settings = INSTALLED.get().unwrap_or_else(|| {
+        let _fixing = FIXING.lock();
+        INSTALLED.get_or_init(selection::fix)
+    });
+    settings.as_ref().map_err(Clone::clone)
 }
 
 /// Returns the stack size that std's threads have. Like std, it ignores a value that is no number.

@@ -3,10 +3,9 @@
 //! The environment goes before the program: whoever starts a program with `GREEN=off` wants to see it plain, and the
 //! program's own choice is what it does otherwise.
 
-use parking_lot::Mutex;
-
 use super::{Config, ConfigError, INSTALLED, variables};
 use crate::mode::{self, Facilities, Mode};
+use crate::process_lock::{Held, ProcessLock};
 
 /// What the program has chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +22,13 @@ struct State {
     fixed: bool,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { selection: Selection { mode: None, green: None }, fixed: false });
+static STATE: ProcessLock<State> =
+    ProcessLock::new(State { selection: Selection { mode: None, green: None }, fixed: false });
+
+/// Takes the lock of the selection, until the value is dropped: for a fork.
+pub(super) fn hold() -> Held {
+    Box::new(STATE.lock())
+}
 
 /// Changes the selection by `change`, which is told the present one and whether the settings are fixed already, and
 /// returns the new one or why not.

@@ -30,14 +30,15 @@ use parking_lot::Mutex;
 use crate::clock;
 use crate::hub::shared::Shared;
 use crate::identity::Identity;
+use crate::per_process::PerProcess;
 use crate::record::{Record, Running};
 
 /// How many watchdogs there are.
 static WATCHING: AtomicUsize = AtomicUsize::new(0);
-/// All hubs that ever were.
-static HUBS: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
+/// All hubs that ever were in this process.
+static HUBS: PerProcess<Mutex<Vec<Watched>>> = PerProcess::new(Mutex::default);
 /// The names of the green threads that started while there was a watchdog.
-static NAMES: Mutex<Option<HashMap<NonZeroU64, Arc<str>>>> = Mutex::new(None);
+static NAMES: PerProcess<Mutex<HashMap<NonZeroU64, Arc<str>>>> = PerProcess::new(Mutex::default);
 
 /// What a hub lets others see of what it does.
 #[derive(Debug)]
@@ -93,17 +94,15 @@ pub(crate) fn is_on() -> bool {
 #[cold]
 pub(crate) fn note_start(identity: &Identity) {
     if let Some(name) = identity.name() {
-        NAMES.lock().get_or_insert_default().insert(identity.id(), name.into());
+        NAMES.lock().insert(identity.id(), name.into());
     }
 }
 
 /// Forgets the name of a green thread that has ended.
 #[cold]
 pub(crate) fn note_end(record: &Record) {
-    if let Some(number) = NonZeroU64::new(record.number.load(Ordering::Relaxed))
-        && let Some(names) = &mut *NAMES.lock()
-    {
-        names.remove(&number);
+    if let Some(number) = NonZeroU64::new(record.number.load(Ordering::Relaxed)) {
+        NAMES.lock().remove(&number);
     }
 }
 
@@ -199,7 +198,7 @@ struct Counted;
 impl Drop for Counted {
     fn drop(&mut self) {
         if WATCHING.fetch_sub(1, Ordering::Relaxed) == 1 {
-            *NAMES.lock() = None;
+            *NAMES.lock() = HashMap::new();
         }
     }
 }
@@ -325,7 +324,7 @@ impl<R: FnMut(&Blocked)> Watch<R> {
         before.reported = true;
         let number = NonZeroU64::new(number)?;
         let os_thread = pulse.os_thread.lock().clone()?;
-        let known = NAMES.lock().as_ref().and_then(|names| names.get(&number).cloned());
+        let known = NAMES.lock().get(&number).cloned();
         let name = known.or_else(|| (!is_worker).then(|| os_thread.name().map(Into::into)).flatten());
         Some(Blocked { number, name, os_thread, span, others })
     }

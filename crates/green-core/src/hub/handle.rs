@@ -9,6 +9,13 @@
 //! leaves nothing behind for the next one; and none pre-empts what runs on the hub when it arrives (I14: a post is on a
 //! root's hub because somebody named that hub).
 //!
+//! # A post without a stack
+//!
+//! If no stack is to be had, the post goes back to where it was, at the head of the box, and a call of the hub's, which needs
+//! no stack, tries again a little later: after a millisecond at first, then after pauses that double up to a tenth of a
+//! second. So nothing that was posted is lost for want of memory, and the order stays. Rejected: to run it on the hub's loop,
+//! where it could not park and has 256 KiB.
+//!
 //! # The end of a hub
 //!
 //! Hubs are reused by later OS threads, so a handle names a letter box and not the hub: each OS thread's hub gets a box
@@ -27,11 +34,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::Hub;
 use super::shared::{Message, Shared};
+use super::{Hub, schedule_call};
 use crate::spawn;
 use crate::{current, greenlet};
 
@@ -54,6 +62,8 @@ pub(super) struct Posts {
     letter_box: RefCell<Option<Arc<LetterBox>>>,
     /// True while a green thread runs a post, or is about to.
     busy: Cell<bool>,
+    /// How often in a row there was no stack for the next one.
+    failures: Cell<u32>,
 }
 
 /// The hub of one OS thread, by name: other OS threads run closures on it.
@@ -105,15 +115,18 @@ impl HubHandle {
     /// Runs `f` on the hub, in a green thread of its own, after the closures that were posted before have ended.
     ///
     /// It never runs before this returns if this is the hub's own OS thread. A panic of `f` is reported, and ends `f`
-    /// alone. If there is no memory for its stack, `f` is dropped by the hub.
+    /// alone. If there is no memory for its stack, `f` waits until there is, and so do the closures that were posted after it.
     ///
     /// # Errors
     ///
-    /// `f` itself, if the OS thread has ended. If it ends afterwards, before it was `f`'s turn, then it drops `f`.
+    /// `f` itself, if the OS thread has ended, or is the parent's in the child of a fork. If it ends afterwards, before it was `f`'s turn, then it drops `f`.
     pub fn post<F>(&self, f: F) -> Result<(), F>
     where
         F: FnOnce() + Send + 'static,
     {
+        if self.0.shared.is_forked() {
+            return Err(f);
+        }
         let was_empty = {
             let mut posts = self.0.posts.lock();
             let Some(queue) = posts.as_mut() else { return Err(f) };
@@ -147,15 +160,30 @@ impl fmt::Debug for HubHandle {
     }
 }
 
-/// Begins the next post when the present one is over: its green thread owns this.
-struct Turn;
+/// The turn of a post, owned by its green thread. The next one's comes when that is over; if it never started, the same one has
+/// another turn later.
+struct Turn(Option<Post>);
+
+impl Turn {
+    fn run(mut self) {
+        if let Some(Post { f, _hub }) = self.0.take() {
+            if let Some(hub) = current::existing() {
+                hub.posts.failures.set(0);
+            }
+            drop(_hub);
+            f();
+        }
+    }
+}
 
 impl Drop for Turn {
     fn drop(&mut self) {
         // It is dropped by its green thread, or by the loop or the end of the OS thread if that never started: all here.
-        if let Some(hub) = current::existing() {
-            hub.posts.busy.set(false);
-            hub.begin_post();
+        let Some(hub) = current::existing() else { return };
+        hub.posts.busy.set(false);
+        match self.0.take() {
+            Some(post) => hub.postpone(post),
+            None => hub.begin_post(),
         }
     }
 }
@@ -187,13 +215,33 @@ impl Hub {
             return;
         }
         let next = self.posts.letter_box.borrow().as_ref().and_then(|own| own.posts.lock().as_mut()?.pop_front());
-        let Some(Post { f, _hub }) = next else { return };
+        let Some(post) = next else { return };
         self.posts.busy.set(true);
-        let turn = Turn;
-        spawn::start_posted(self, move || {
-            let _turn = turn;
-            f();
-        });
+        let turn = Turn(Some(post));
+        spawn::start_posted(self, move || turn.run());
+    }
+
+    /// Keeps a post for which there was no stack.
+    fn postpone(&self, post: Post) {
+        const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+        let refused = match &*self.posts.letter_box.borrow() {
+            Some(own) => match &mut *own.posts.lock() {
+                Some(posts) if !self.closing.get() => {
+                    posts.push_front(post);
+                    None
+                }
+                _ => Some(post),
+            },
+            None => Some(post),
+        };
+        // Its OS thread ends. Nothing is borrowed or locked while its destructor runs.
+        if refused.is_some() {
+            return drop(refused);
+        }
+        let failures = self.posts.failures.get();
+        self.posts.failures.set(failures.saturating_add(1));
+        let pause = (PAUSE.0 * (1 << failures.min(16))).min(PAUSE.1);
+        schedule_call(pause, || current::hub().begin_post());
     }
 
     /// Drops the posts that have not begun, and lets no more in: the OS thread ends.

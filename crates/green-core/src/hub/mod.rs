@@ -45,6 +45,8 @@ mod handle;
 mod leaks;
 mod lifecycle;
 mod patience;
+#[expect(unsafe_code, reason = "what another OS thread was doing at a fork is for the caller to know")]
+mod reinit;
 pub(crate) mod shared;
 mod sleep;
 mod start;
@@ -79,7 +81,7 @@ use crate::sys;
 use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
-use crate::{current, greenlet, kill};
+use crate::{current, fork, greenlet, kill};
 use calls::{Calls, Due};
 use handle::Posts;
 use leaks::Leaks;
@@ -90,6 +92,7 @@ use wait::Waits;
 
 pub use handle::HubHandle;
 pub use leaks::{OnLeak, on_leak};
+pub use reinit::{ReinitError, reinit_after_fork};
 
 /// Whose stack the OS thread's own is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,7 +228,7 @@ impl Hub {
     /// Takes the hub into use on this OS thread.
     pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
         OPENED.fetch_add(1, Ordering::Relaxed);
-        sys::install_fork_guard();
+        sys::install_fork_guard(fork::WATCHER);
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()
         {
@@ -418,7 +421,7 @@ impl Hub {
     #[inline]
     pub(crate) fn check_fork(&self) {
         if self.shared.is_forked() {
-            forked();
+            reinit::refuse();
         }
     }
 
@@ -472,6 +475,7 @@ impl Hub {
                 Turn::Other => self.run_queue.refund(),
             }
         } else {
+            self.check_fork();
             self.run_queue.push(Runnable::Resume(record));
         }
         record.state.set(State::Runnable);
@@ -549,12 +553,6 @@ pub fn census() -> Census {
     let timers = hub.timers.borrow();
     let in_wait = hub.waits.count();
     Census { registered, waiting, in_wait, timers: timers.len(), cancelled: timers.cancelled() }
-}
-
-/// Says what is wrong in the child of a fork.
-#[cold]
-fn forked() -> ! {
-    panic!("green: this process was forked while its hub was in use; only exec is possible here");
 }
 
 impl fmt::Debug for Hub {

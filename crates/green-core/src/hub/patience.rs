@@ -9,7 +9,8 @@
 //! On a single processor nobody could send anything meanwhile, so there is no looking.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Hub, workers};
 use crate::clock;
@@ -104,6 +105,12 @@ impl Hub {
 }
 
 fn several_processors() -> bool {
-    static SEVERAL: OnceLock<bool> = OnceLock::new();
-    *SEVERAL.get_or_init(|| std::thread::available_parallelism().is_ok_and(|count| count.get() > 1))
+    /// Rather than a `OnceLock`, on which the child of a fork that came while it was set would wait for ever.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let mut count = COUNT.load(Ordering::Relaxed);
+    if count == 0 {
+        count = std::thread::available_parallelism().map_or(1, NonZero::get);
+        COUNT.store(count, Ordering::Relaxed);
+    }
+    count > 1
 }

@@ -63,7 +63,7 @@ pub(crate) struct Shared {
     looking: AtomicBool,
     /// True while this worker sleeps where a ring makes it search; see `workers.rs`.
     searchable: AtomicBool,
-    /// The fork generation in which the poll and the eventfd are this process's own.
+    /// The fork generation in which the hub may be used: the poll and the eventfd are that process's own.
     fork: AtomicU32,
 }
 
@@ -88,8 +88,19 @@ impl Shared {
         &self.inbox
     }
 
+    /// Puts a message into the inbox that can wait until the owner wakes for another reason.
+    pub(crate) fn send_quietly(&self, message: Message) {
+        if !self.is_forked() {
+            self.inbox.push_quietly(message);
+        }
+    }
+
     /// Puts a message into the inbox and wakes the owner if it sleeps; returns whether it slept.
     pub(crate) fn send(&self, message: Message) -> bool {
+        if self.is_forked() {
+            // Nobody reads it, and another OS thread may have been in the middle of such a push when this process was forked.
+            return false;
+        }
         let bed = self.inbox.push(message);
         if let Some(bed) = bed {
             self.ring(bed);
@@ -99,15 +110,15 @@ impl Shared {
 
     /// Wakes the owner if it sleeps, without a message; returns whether it slept.
     pub(crate) fn rouse(&self) -> bool {
+        if self.is_forked() {
+            return false;
+        }
         let Some(bed) = self.inbox.flag().rouse() else { return false };
         self.ring(bed);
         true
     }
 
     fn ring(&self, bed: Bed) {
-        if self.is_forked() {
-            return;
-        }
         match bed {
             Bed::Futex => sys::futex_wake(self.inbox.flag().futex().0),
             Bed::Poll => {
@@ -190,12 +201,13 @@ impl Shared {
         self.searchable.load(Ordering::Relaxed)
     }
 
-    /// Notes that the poll and the eventfd belong to this process.
+    /// Notes that the poll and the eventfd belong to this process, or to none where there must not be any.
     pub(crate) fn adopt(&self) {
-        self.fork.store(sys::fork_generation(), Ordering::Relaxed);
+        self.fork.store(sys::usable_generation(), Ordering::Relaxed);
     }
 
-    /// Returns true in the child of a fork, which shares poll and eventfd with its parent and must not touch them.
+    /// Returns true in the child of a fork, which shares poll and eventfd with its parent and must not touch them; and of every
+    /// hub until such a child was made usable.
     pub(crate) fn is_forked(&self) -> bool {
         self.fork.load(Ordering::Relaxed) != sys::fork_generation()
     }

@@ -1,5 +1,7 @@
 //! Hand-offs and the hub's loop: who runs next, and the look at the world in between.
 
+use std::io::Write as _;
+
 use super::Hub;
 use super::shared::Message;
 use crate::clock;
@@ -65,6 +67,9 @@ impl Hub {
     /// Runs the hub until the process ends.
     pub(super) fn run_loop(&self) -> ! {
         loop {
+            if self.shared.is_forked() {
+                end_child();
+            }
             self.pass();
             if let Some(runnable) = self.run_queue.pop() {
                 self.end_search();
@@ -159,4 +164,13 @@ impl Hub {
             self.fire_timers(clock::ticks(clock::now()));
         }
     }
+}
+
+/// Ends the child of a fork in which the green thread that forked is over: the others are the parent's and do not run here.
+#[cold]
+fn end_child() -> ! {
+    let _ = std::io::stderr().write_all(
+        b"fatal runtime error: a green thread has forked and ended in the child, where no other can run, aborting\n",
+    );
+    std::process::abort();
 }

@@ -32,6 +32,7 @@ use crate::clock;
 use crate::config;
 use crate::current;
 use crate::mode;
+use crate::per_process::PerProcess;
 use crate::spawn::unstarted::Unstarted;
 use crate::sys;
 
@@ -58,7 +59,7 @@ pub(crate) struct Workers {
     next: AtomicUsize,
 }
 
-static WORKERS: OnceLock<Result<Workers, (io::ErrorKind, String)>> = OnceLock::new();
+static WORKERS: PerProcess<OnceLock<Result<Workers, (io::ErrorKind, String)>>> = PerProcess::new(OnceLock::new);
 
 /// Returns the workers, starting them on first use.
 pub(crate) fn get() -> io::Result<&'static Workers> {

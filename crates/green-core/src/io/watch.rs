@@ -376,6 +376,12 @@ impl Drop for Watches {
     }
 }
 
+/// Forgets the watches of this OS thread, which are a parent's: nothing of them is dropped.
+pub(crate) fn forget_all() {
+    // In the last moments of an OS thread there is no list.
+    let _ = WATCHES.try_with(|watches| mem::forget(watches.all.take()));
+}
+
 /// A place in the list of this OS thread's watches.
 struct Registered(u64);
 

@@ -9,20 +9,20 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use thiserror::Error;
 
 use crate::identity::{self, IdentityRef};
+use crate::per_process::PerProcess;
 use crate::sys::Direction;
 
 /// Whether the lint is on.
 static ON: AtomicBool = AtomicBool::new(false);
 
 /// Who waits for what.
-static WAITING: LazyLock<Mutex<HashMap<(RawFd, Direction), IdentityRef>>> = LazyLock::new(Mutex::default);
+static WAITING: PerProcess<Mutex<HashMap<(RawFd, Direction), IdentityRef>>> = PerProcess::new(Mutex::default);
 
 /// Turns on or off an error for whoever waits for a descriptor for which another waits already in the same direction.
 ///

@@ -510,7 +510,7 @@ pub(crate) fn close(shared: &'static Shared, hub: Option<&Hub>, token: Token, fd
         _ => {
             leave_poll(shared, fd);
             // The slot can wait: nothing of the descriptor is left in the poll.
-            shared.inbox().push_quietly(Message::Forget(token));
+            shared.send_quietly(Message::Forget(token));
         }
     }
 }

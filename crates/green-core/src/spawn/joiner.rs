@@ -8,6 +8,7 @@ use std::task::Waker;
 use std::thread;
 use std::time::Instant;
 
+use super::Abandoned;
 use super::delay;
 use super::exit::Exit;
 use super::extras::{Extras, Link, LinkId, WakerId};
@@ -47,7 +48,7 @@ impl<T> Joiner<T> {
 
     /// Returns true once the result is there.
     pub fn is_finished(&self) -> bool {
-        self.identity().is_done()
+        self.identity().is_over()
     }
 
     /// Waits for the end and returns the result, or in `Err` the payload of the panic or kill. A kill point.
@@ -57,13 +58,12 @@ impl<T> Joiner<T> {
     /// The payload with which the green thread unwound.
     pub fn join(self) -> thread::Result<T> {
         loop {
-            match self.identity().wait_done(None) {
+            match self.identity().wait_over(None) {
                 Outcome::Unparked => break,
                 _ => kill::deliver(),
             }
         }
-        // SAFETY: the wait returned because `is_done`, and `self` is the only handle and is consumed.
-        unsafe { self.packet.take() }
+        self.take()
     }
 
     /// Waits as [`join`](Self::join) does, but gives the handle back when `deadline` passes first.
@@ -73,20 +73,29 @@ impl<T> Joiner<T> {
     /// The handle, if the green thread has not ended.
     pub fn join_until(self, deadline: Instant) -> Result<thread::Result<T>, Self> {
         loop {
-            match self.identity().wait_done(Some(deadline)) {
+            match self.identity().wait_over(Some(deadline)) {
                 Outcome::Unparked => break,
                 Outcome::TimedOut => return Err(self),
                 Outcome::Interrupted => kill::deliver(),
             }
         }
-        // SAFETY: as in `join`.
-        Ok(unsafe { self.packet.take() })
+        Ok(self.take())
+    }
+
+    /// Returns the result of a green thread that is over.
+    fn take(self) -> thread::Result<T> {
+        if !self.identity().is_done() {
+            // It is a parent's, and over in this process alone.
+            return Err(Box::new(Abandoned));
+        }
+        // SAFETY: `is_done` has returned true, and `self` is the only handle and is consumed.
+        unsafe { self.packet.take() }
     }
 
     /// Waits for the end until `deadline`, for ever if there is none, and leaves the result where it is; returns false if
     /// `deadline` passes first. A kill point.
     pub fn wait_until(&self, deadline: Option<Instant>) -> bool {
-        wait_done(self.identity(), deadline)
+        wait_over(self.identity(), deadline)
     }
 
     /// Asks for the end of the green thread: it unwinds at its next park, or never starts.
@@ -269,12 +278,12 @@ impl Remote {
 
     /// Returns true once it has ended.
     pub fn is_finished(&self) -> bool {
-        self.identity.is_done()
+        self.identity.is_over()
     }
 
     /// Returns how it ended, once it has.
     pub fn exit(&self) -> Option<Exit> {
-        self.identity.is_done().then(|| self.identity.exit())
+        self.identity.is_over().then(|| self.identity.exit())
     }
 
     /// Asks for its end; see [`Joiner::kill`].
@@ -293,12 +302,12 @@ impl Remote {
 
     /// Waits for its end. A kill point.
     pub fn wait(&self) {
-        wait_done(&self.identity, None);
+        wait_over(&self.identity, None);
     }
 
     /// Waits for its end until `deadline`; returns false if that passes first. A kill point.
     pub fn wait_until(&self, deadline: Instant) -> bool {
-        wait_done(&self.identity, Some(deadline))
+        wait_over(&self.identity, Some(deadline))
     }
 
     /// Begins to wait for its end as an async task does.
@@ -318,7 +327,7 @@ impl Watch {
     /// Returns true once the green thread has ended; before, has `waker` woken when it has, and forgets the one before.
     pub fn poll(&mut self, waker: &Waker) -> bool {
         let identity = &*self.identity;
-        identity.is_done() || !extras(self.identity.place()).register(identity, &mut self.id, waker)
+        identity.is_over() || !extras(self.identity.place()).register(identity, &mut self.id, waker)
     }
 }
 
@@ -353,9 +362,9 @@ fn link_at(place: &dyn Identified, link: Link) -> LinkId {
     id
 }
 
-fn wait_done(identity: &Identity, deadline: Option<Instant>) -> bool {
+fn wait_over(identity: &Identity, deadline: Option<Instant>) -> bool {
     loop {
-        match identity.wait_done(deadline) {
+        match identity.wait_over(deadline) {
             Outcome::Unparked => return true,
             Outcome::TimedOut => return false,
             Outcome::Interrupted => kill::deliver(),
@@ -366,7 +375,7 @@ fn wait_done(identity: &Identity, deadline: Option<Instant>) -> bool {
 /// Ready once the green thread has ended.
 impl<T> Waitable for Joiner<T> {
     fn is_ready(&self) -> bool {
-        self.identity().is_done_or_awaited()
+        self.identity().is_over_or_awaited()
     }
 
     fn queue(&self) -> Option<&WaitQueue> {
@@ -377,7 +386,7 @@ impl<T> Waitable for Joiner<T> {
 /// Ready once the green thread has ended.
 impl<T> Waitable for LocalJoiner<T> {
     fn is_ready(&self) -> bool {
-        self.identity().is_done_or_awaited()
+        self.identity().is_over_or_awaited()
     }
 
     fn queue(&self) -> Option<&WaitQueue> {
@@ -388,7 +397,7 @@ impl<T> Waitable for LocalJoiner<T> {
 /// Ready once the green thread has ended.
 impl Waitable for Remote {
     fn is_ready(&self) -> bool {
-        self.identity().is_done_or_awaited()
+        self.identity().is_over_or_awaited()
     }
 
     fn queue(&self) -> Option<&WaitQueue> {

@@ -25,6 +25,7 @@ pub use joiner::{Joiner, LocalJoiner, Remote, Watch};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::current;
+use crate::fork;
 use crate::hub::Hub;
 use crate::identity::Identity;
 use crate::mode::Mode;
@@ -148,7 +149,7 @@ where
 }
 
 /// Starts a green thread for what was posted to `hub`, which is this OS thread's. If there is no stack for it, the
-/// hub's loop drops `f`.
+/// hub's loop drops `f`, which sees to it that there is another attempt.
 pub(crate) fn start_posted(hub: &Hub, f: impl FnOnce() + 'static) {
     let packet = Arc::new(Packet::new(new_identity(None), f));
     // SAFETY: nothing is borrowed.
@@ -168,6 +169,7 @@ fn new_identity(name: Option<String>) -> Identity {
 /// Inlined, because a move of what was just written in halves waits for them.
 #[inline(always)]
 fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
+    fork::check()?;
     let credit = hub.stacks().reserve(hub.stack_size(size)?)?;
     // A worker's last look at the clock is recent enough; a root may never have looked.
     let since = if hub.is_worker() { hub.seen() } else { clock::ticks(clock::now()) };

@@ -5,30 +5,30 @@
 
 use std::io::Write;
 use std::panic;
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::current;
 use crate::park::no_switch;
+use crate::per_process::PerProcess;
 
-static INSTALLED: Once = Once::new();
+/// Rather than a `Once`, on which the child of a fork that came in the middle would wait for ever.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// Held while a message is written.
-static TURN: Mutex<()> = Mutex::new(());
+static TURN: PerProcess<Mutex<()>> = PerProcess::new(Mutex::default);
 /// How long a message waits for another one.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Installs the hook, once in the process.
 pub(crate) fn install() {
-    INSTALLED.call_once(|| {
-        if std::thread::panicking() {
-            // The first use of a hub is in a destructor that unwinds: std refuses to change hooks now.
-            return;
-        }
+    // If the first use of a hub is in a destructor that unwinds, std refuses to change hooks now.
+    let is_first = !INSTALLED.load(Ordering::Relaxed) && !INSTALLED.swap(true, Ordering::Relaxed);
+    if is_first && !std::thread::panicking() {
         put_before_present_hook();
-    });
+    }
 }
 
 /// Installs the hook once more, in front of the present one; not while this thread panics.

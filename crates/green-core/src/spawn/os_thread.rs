@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::delay::Place;
 use super::unstarted::Task;
 use crate::current;
+use crate::fork;
 use crate::hub::Kind;
 use crate::kill;
 use crate::mode;
@@ -32,6 +33,7 @@ impl Carried {
 /// The OS error if the OS thread cannot be started.
 pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize, start: Option<Instant>) -> io::Result<()> {
     // Here, where somebody hears it.
+    fork::check()?;
     mode::check_poison();
     let mut builder = std::thread::Builder::new().stack_size(stack_size);
     if let Some(name) = task.identity().name() {
@@ -56,7 +58,8 @@ pub(super) fn spawn(task: Arc<dyn Task>, stack_size: usize, start: Option<Instan
         } else {
             task.run();
         }
-        hub.finish_root(&*task);
+        // Not `hub`, if this is the child of a fork.
+        current::hub().finish_root(&*task);
     })?;
     Ok(())
 }

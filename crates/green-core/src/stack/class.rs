@@ -7,10 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
-
 use super::slab::{Slab, stride};
 use super::{Stack, StackSize};
+use crate::process_lock::{Held, ProcessLock};
 
 /// The promise that a slot of some size is there when it is needed.
 ///
@@ -40,7 +39,7 @@ impl Drop for Credit {
 
 /// All slots of one size that no hub has.
 pub(super) struct Class {
-    state: Mutex<State>,
+    state: ProcessLock<State>,
 }
 
 struct State {
@@ -83,10 +82,15 @@ pub(super) fn note_short(short: bool) {
 
 static CLASSES: [Class; StackSize::CLASSES] = [const { Class::new() }; StackSize::CLASSES];
 
+/// Takes the locks of all classes, until the value is dropped: for a fork.
+pub(crate) fn hold() -> Held {
+    Box::new(CLASSES.each_ref().map(|class| class.state.lock()))
+}
+
 impl Class {
     const fn new() -> Self {
         let state = State { slabs: Vec::new(), available: BTreeSet::new(), mapped: 0, credits: 0, cold: 0 };
-        Class { state: Mutex::new(state) }
+        Class { state: ProcessLock::new(state) }
     }
 
     /// Returns the store for stacks of `size`.

@@ -28,7 +28,7 @@ mod pool;
 mod size;
 mod slab;
 
-pub(crate) use class::Credit;
+pub(crate) use class::{Credit, hold};
 pub(crate) use pool::StackPool;
 pub(crate) use size::StackSize;
 

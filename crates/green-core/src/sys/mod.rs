@@ -21,7 +21,8 @@
 //! - **The end of an OS thread**: [`announce_end`] has it announced before the thread-locals are destroyed that were used
 //!   until then, and [`watch_registrations`] tells when to ask again; a platform that cannot does nothing.
 //! - **Process**: [`other_threads`] names the OS threads that run beside this one, [`is_main_thread`] tells the first.
-//! - **Fork**: [`fork_generation`] changes in the child of a `fork`.
+//! - **Fork**: [`fork_generation`] changes in the child of a `fork`, around which a [`ForkWatcher`] is called; [`usable_generation`]
+//!   follows with [`make_usable`]. [`hold`] keeps what the module has for the process in order meanwhile.
 //!
 //! Linux has all of it. Elsewhere core does not compile: a port that guarded no stacks, or that blocked a hub in a
 //! system call, would look as if it worked.
@@ -47,9 +48,10 @@ pub(crate) use unix::{
     fd::{NonBlocking, is_nonblocking, set_nonblocking, would_block},
     file::{Filesystem, Inspection, Opening, Shape, append_cached, filesystem, inspect, open_cached, read_cached},
     float::calm_float_flags,
-    fork::{fork_generation, install_fork_guard},
+    fork::{Watcher as ForkWatcher, fork_generation, install_fork_guard, make_usable, usable_generation},
     futex::{futex_wait, futex_wake},
     guard::MapCharge,
+    hold,
     jump::jump,
     mapping::Mapping,
     overflow::install_overflow_handler,

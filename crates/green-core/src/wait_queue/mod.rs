@@ -35,7 +35,9 @@ use std::ptr;
 use std::time::Instant;
 
 use crate::park::park_until;
-use crate::primitive::{AtomicU8, AtomicU32, Mutex, Ordering, spin};
+use crate::primitive::{AtomicU8, AtomicU32, Mutex, MutexGuard, Ordering, spin};
+#[cfg(not(loom))]
+use crate::sys;
 use crate::unpark::{Outcome, Unparker, WaitReason};
 
 pub(crate) use several::Several;
@@ -173,13 +175,20 @@ pub struct WaitQueue {
     /// Notifications that were given and not yet taken. Counted so that a queue that dies under a green thread that
     /// will never run again (I15) knows to look for it.
     given: AtomicU32,
+    /// The process whose waiters are in the list, by its fork generation; written under the lock.
+    #[cfg(not(loom))]
+    process: AtomicU32,
 }
 
 impl WaitQueue {
     /// Creates an empty queue.
     #[cfg(not(loom))]
     pub const fn new() -> Self {
-        Self { list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }), given: AtomicU32::new(0) }
+        Self {
+            list: Mutex::new(List { head: ptr::null(), tail: ptr::null() }),
+            given: AtomicU32::new(0),
+            process: AtomicU32::new(0),
+        }
     }
 
     /// Creates an empty queue.
@@ -242,7 +251,7 @@ impl WaitQueue {
 
     /// Links `node` if `blocked`, asked under the lock, says so.
     fn enter(&self, node: &Node, unparker: Unparker, blocked: impl FnOnce() -> bool) -> bool {
-        let mut list = self.list.lock();
+        let mut list = self.lock();
         if !blocked() {
             return false;
         }
@@ -253,10 +262,32 @@ impl WaitQueue {
         true
     }
 
+    /// Locks the list. In the child of a fork those that the parent has left in it are forgotten: they will never run here, and
+    /// would swallow the notifications.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, List> {
+        #[cfg_attr(loom, expect(unused_mut, reason = "a model does not fork"))]
+        let mut list = self.list.lock();
+        #[cfg(not(loom))]
+        if self.process.load(Ordering::Relaxed) != sys::fork_generation() {
+            self.forget_parents(&mut list);
+        }
+        list
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    fn forget_parents(&self, list: &mut List) {
+        // Their nodes stay as they are. Nobody looks at them again.
+        *list = List { head: ptr::null(), tail: ptr::null() };
+        self.given.store(0, Ordering::Relaxed);
+        self.process.store(sys::fork_generation(), Ordering::Relaxed);
+    }
+
     /// Unlinks `node`; returns false if a notification had claimed it before.
     fn leave(&self, node: &Node) -> bool {
         {
-            let mut list = self.list.lock();
+            let mut list = self.lock();
             if node.state.load(Ordering::Relaxed) == QUEUED {
                 list.remove(node);
                 node.state.store(IDLE, Ordering::Relaxed);
@@ -288,7 +319,7 @@ impl WaitQueue {
     /// What `empty` clears, a newcomer sets anew under the same lock (in `blocked`), so neither is lost on the other. It must not park.
     pub fn notify_one_or(&self, empty: impl FnOnce()) -> bool {
         let node = {
-            let mut list = self.list.lock();
+            let mut list = self.lock();
             let Some(node) = list.pop_front() else {
                 empty();
                 return false;
@@ -304,7 +335,7 @@ impl WaitQueue {
     /// Wakes all that wait now, in their order; returns how many.
     pub fn notify_all(&self) -> usize {
         let mut node: *const Node = {
-            let mut list = self.list.lock();
+            let mut list = self.lock();
             let head = list.head;
             let mut node = head;
             while !node.is_null() {
@@ -339,7 +370,7 @@ impl WaitQueue {
 
     /// Returns true if nobody waits at this moment.
     pub fn is_empty(&self) -> bool {
-        self.list.lock().head.is_null()
+        self.lock().head.is_null()
     }
 }
 
@@ -348,6 +379,9 @@ impl Drop for WaitQueue {
     /// Nobody can wait in a queue that is dropped but a green thread that will never run again: it was suspended in a
     /// borrow of a thread-local of its OS thread, which is ending (I15). Its node must not lead here any more.
     fn drop(&mut self) {
+        if *self.process.get_mut() != sys::fork_generation() {
+            return;
+        }
         let list = self.list.get_mut();
         while let Some(node) = list.pop_front() {
             node.state.store(IDLE, Ordering::Relaxed);

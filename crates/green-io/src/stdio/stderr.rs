@@ -4,16 +4,17 @@ use std::fmt::{self, Arguments};
 use std::io::{self, IoSlice, Write};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::LazyLock;
 
 use green_core::io::{Descriptor, Family};
+use green_core::per_process::PerProcess;
 
 use super::lock::{Held, ReentrantLock};
 use super::{ignore_closed, in_one_piece};
 
-pub(crate) static LOCK: ReentrantLock = ReentrantLock::new();
+/// In the child of a fork nobody holds it.
+pub(crate) static LOCK: PerProcess<ReentrantLock> = PerProcess::new(ReentrantLock::new);
 
-static FAMILY: LazyLock<Family> = LazyLock::new(Family::default);
+static FAMILY: PerProcess<Family> = PerProcess::new(Family::default);
 
 /// Returns the stream's descriptor for one call.
 pub(crate) fn descriptor() -> Descriptor<Stderr> {

@@ -4,10 +4,11 @@ use std::fmt;
 use std::io::{self, BufRead, IoSliceMut, Lines, Read};
 use std::marker::PhantomData;
 use std::mem;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use green_core::io::{Descriptor, Family};
 use green_core::kill;
+use green_core::per_process::PerProcess;
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::wait_queue::WaitQueue;
 
@@ -16,12 +17,13 @@ use super::ignore_closed;
 /// As std's.
 const CAPACITY: usize = 8 * 1024;
 
-/// The lock of the stream, which is held by whoever has taken the buffer.
-static PLACE: Mutex<Place> = Mutex::new(Place { buffer: Some(Buffer::new()), waiting: 0 });
+/// The lock of the stream, which is held by whoever has taken the buffer. In the child of a fork nobody has, and it is empty.
+static PLACE: PerProcess<Mutex<Place>> =
+    PerProcess::new(|| Mutex::new(Place { buffer: Some(Buffer::new()), waiting: 0 }));
 /// Those that wait for the lock.
-static QUEUE: WaitQueue = WaitQueue::new();
+static QUEUE: PerProcess<WaitQueue> = PerProcess::new(WaitQueue::new);
 
-static FAMILY: LazyLock<Family> = LazyLock::new(Family::default);
+static FAMILY: PerProcess<Family> = PerProcess::new(Family::default);
 
 /// Returns a handle to the standard input of this process.
 ///

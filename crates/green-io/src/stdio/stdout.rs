@@ -23,10 +23,10 @@ use std::fmt::{self, Arguments};
 use std::io::{self, IoSlice, Write};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use green_core::io::{Descriptor, Family};
+use green_core::per_process::PerProcess;
 
 use super::lock::{Held, ReentrantLock};
 use super::{ignore_closed, in_one_piece};
@@ -34,12 +34,13 @@ use super::{ignore_closed, in_one_piece};
 /// What fits in std's buffer.
 const BUFFER: usize = 1024;
 
-pub(crate) static LOCK: ReentrantLock = ReentrantLock::new();
+/// In the child of a fork nobody holds it.
+pub(crate) static LOCK: PerProcess<ReentrantLock> = PerProcess::new(ReentrantLock::new);
 
 /// The most that std's buffer can hold of what was written through here; changed under the lock.
 static UNFINISHED: AtomicUsize = AtomicUsize::new(0);
 
-static FAMILY: LazyLock<Family> = LazyLock::new(Family::default);
+static FAMILY: PerProcess<Family> = PerProcess::new(Family::default);
 
 /// Returns the stream's descriptor for one call.
 fn descriptor() -> Descriptor<Stdout> {

@@ -14,6 +14,8 @@
 //!   handles it. A handler that was there before goes on being called, and so do those of other libraries that use the
 //!   crate `signal-hook-registry`.
 //! - A child starts with default actions, as with std.
+//! - In the child of a `fork` (that calls `green::hub::reinit_after_fork`) a listener from before hears the child's signals, and the
+//!   parent's goes on hearing the parent's.
 //!
 //! # Examples
 //!

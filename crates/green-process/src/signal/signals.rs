@@ -119,6 +119,7 @@ impl Signals {
     }
 
     fn wait_by(&mut self, deadline: Option<Instant>) -> io::Result<Option<Signal>> {
+        self.handler.get_ref().make_own()?;
         loop {
             let signal = self.try_wait();
             if signal.is_some() || !self.handler.wait_readable(deadline, WaitReason::Signal)? {

@@ -9,8 +9,9 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use green_core::per_process::process_number;
 use libc::{c_int, c_void, sigaction};
 use signal_hook_registry::{SigId, register, unregister};
 
@@ -42,18 +43,30 @@ impl Noted {
 #[derive(Debug)]
 pub(crate) struct Handler {
     noted: Arc<Noted>,
+    /// The process that the descriptor is of.
+    process: AtomicU32,
     actions: Vec<SigId>,
 }
 
 impl Handler {
     /// Creates one that notes nothing yet.
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: the call takes numbers only.
-        let event = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
-        let event = unsafe { OwnedFd::from_raw_fd(event) };
-        let noted = Arc::new(Noted { signals: AtomicU64::new(0), event });
-        Ok(Self { noted, actions: Vec::new() })
+        let noted = Arc::new(Noted { signals: AtomicU64::new(0), event: event()? });
+        Ok(Self { noted, process: AtomicU32::new(process_number()), actions: Vec::new() })
+    }
+
+    /// Makes the descriptor one of this process, if it is shared with the parent in the child of a fork: each would read what was
+    /// written for the other. To be called before a look at what was noted, which finds the signals from before.
+    pub(crate) fn make_own(&self) -> io::Result<()> {
+        let process = process_number();
+        if self.process.load(Ordering::Relaxed) != process {
+            let fresh = event()?;
+            // Under the same number, which the signal handler writes to.
+            // SAFETY: the number is that of a descriptor of ours, which nobody has registered in this process.
+            check(unsafe { libc::dup3(fresh.as_raw_fd(), self.noted.event.as_raw_fd(), libc::O_CLOEXEC) })?;
+            self.process.store(process, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Notes `signal` from now on. The caller has checked that it is one that can be handled.
@@ -92,6 +105,13 @@ impl Drop for Handler {
             unregister(action);
         }
     }
+}
+
+fn event() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes numbers only.
+    let event = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(event) })
 }
 
 /// Returns the bit of a signal, of which the numbers are 1 to 64.

@@ -14,7 +14,8 @@
 //! | [`Null`] | nothing to read, room for everything | |
 //!
 //! All of them wait as everything here does: the green thread parks, and its hub runs another. All are `Read` and `Write`
-//! too, by `&mut` and by `&`, and so are `dyn Channel` and `Box<dyn Channel>`.
+//! too, by `&mut` and by `&`, and so are `dyn Channel` and `Box<dyn Channel>`. A `Box`, an `Arc` and a reference of a channel
+//! are channels themselves.
 //!
 //! Follows QEMU's `QIOChannel`. A call that would block is [`ErrorKind::WouldBlock`](io::ErrorKind::WouldBlock), as in std,
 //! where QEMU has a second negative number. Nested event loops are not needed, nor are watches and coroutines: whoever
@@ -67,6 +68,7 @@ mod feature;
 mod file;
 mod null;
 mod pipe;
+mod share;
 mod socket;
 mod stream;
 

@@ -110,11 +110,11 @@ impl Channel for Pipe {
         }
     }
 
+    /// Returns true if it holds for either descriptor: somebody who shares one of the open files may have changed that alone.
     fn is_nonblocking(&self) -> io::Result<bool> {
-        match &self.reader {
-            Some(reader) => reader.is_nonblocking(),
-            None => self.write_end()?.is_nonblocking(),
-        }
+        let reads = self.reader.as_ref().map_or(Ok(false), Pollable::is_nonblocking)?;
+        let writes = self.write_end().map_or(Ok(false), |writer| writer.is_nonblocking())?;
+        Ok(reads || writes)
     }
 
     fn wait_readable(&self, deadline: Option<Instant>) -> io::Result<bool> {

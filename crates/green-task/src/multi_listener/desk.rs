@@ -394,9 +394,10 @@ impl Errands {
                 }
             });
             if let Err(error) = spawned {
-                let left = open(&parcel).into_iter().chain(to_serve.map(|(_, client)| client));
+                // Before the lock is taken: this drops handlers, which are the user's.
+                let mut spare: VecDeque<_> =
+                    open(&parcel).into_iter().chain(to_serve.map(|(_, client)| client)).collect();
                 let mut state = desk.state();
-                let mut spare: VecDeque<_> = left.collect();
                 spare.append(&mut state.spare);
                 state.spare = spare;
                 return Err(error);
@@ -418,4 +419,41 @@ fn disconnected() -> io::Error {
 fn pause_after(failures: u32) -> Option<Duration> {
     let doublings = failures.checked_sub(1)?.min(16);
     Some((PAUSE.0 * (1 << doublings)).min(PAUSE.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use green_net::os::unix::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn handlers_are_dropped_without_the_lock_if_there_is_no_green_thread_for_their_clients() {
+        struct Looks(Arc<Desk>, Arc<AtomicUsize>);
+        impl Drop for Looks {
+            fn drop(&mut self) {
+                assert!(self.0.state.try_lock().is_ok());
+                self.1.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let name = "multi_listener::desk::tests::\
+                    handlers_are_dropped_without_the_lock_if_there_is_no_green_thread_for_their_clients";
+        // Nothing can be spawned with that.
+        green_tests::alone_with(name, None, &[("GREEN_HUBS", "none")], || {
+            let (desk, dropped) = (Arc::<Desk>::default(), Arc::<AtomicUsize>::default());
+            let errand = || -> (Arc<Handler>, Socket) {
+                let looks = Looks(Arc::clone(&desk), Arc::clone(&dropped));
+                let handler = move |_| {
+                    let _ = &looks;
+                };
+                (Arc::new(handler), UnixStream::pair().unwrap().0.into())
+            };
+            let errands = Errands { to_serve: (0..3).map(|_| errand()).collect(), ..Errands::default() };
+            assert!(errands.run(&desk).is_err());
+            assert_eq!(dropped.load(Ordering::Relaxed), 3);
+            assert_eq!(desk.state().spare.len(), 3, "the clients lie in wait");
+        });
+    }
 }

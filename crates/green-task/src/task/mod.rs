@@ -11,7 +11,7 @@ mod underway;
 use std::fmt;
 use std::io;
 
-pub use failure::Failure;
+pub use failure::{Failure, WorkerPanic};
 pub use job::Job;
 pub use pending::{Pending, WaitError};
 

@@ -3,7 +3,7 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Failure, Task};
+use super::{Failure, Task, WorkerPanic};
 
 /// A task with its worker and its completion. Dropped in this order.
 pub(super) struct Parts<S, R, E, W, F> {
@@ -33,7 +33,7 @@ where
         match catch_unwind(AssertUnwindSafe(|| worker(task))) {
             Ok(Ok(result)) => task.set_result(result),
             Ok(Err(error)) => task.set_error(error),
-            Err(payload) => task.fail(Failure::Panicked(payload)),
+            Err(payload) => task.fail(Failure::Panicked(WorkerPanic::new(payload))),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, SeekFrom};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use green_net::UdpSocket;
 use green_net::os::unix::UnixDatagram;
@@ -93,4 +94,54 @@ fn what_is_never_waited_for_is_always_ready() {
     }
     let file = File::from(OwnedFd::from(tempfile::tempfile().unwrap()));
     assert!(file.wait_readable(None).unwrap() && file.wait_writable(None).unwrap());
+}
+
+/// One of the descriptors may be shared with somebody who makes it so.
+#[test]
+fn a_pipe_does_not_block_if_either_of_its_descriptors_does_not() {
+    let (near, _far) = Pipe::pair().unwrap();
+    assert!(!near.is_nonblocking().unwrap());
+    let (reader, writer) = std::io::pipe().unwrap();
+    let (reads, writes) = (reader.try_clone().unwrap(), writer.try_clone().unwrap());
+    let pipe = Pipe::new(reader, writer);
+    let set = |pipe: Pipe| pipe.set_nonblocking(true).unwrap();
+    set(Pipe::writer(writes));
+    assert!(pipe.is_nonblocking().unwrap(), "the writer");
+    pipe.close_writer();
+    assert!(!pipe.is_nonblocking().unwrap(), "the reader is as it was");
+    set(Pipe::reader(reads));
+    assert!(pipe.is_nonblocking().unwrap(), "the reader");
+    drop(pipe);
+    let closed = Pipe::writer(std::io::pipe().unwrap().1);
+    closed.close_writer();
+    assert!(!closed.is_nonblocking().unwrap(), "nothing is left that could");
+}
+
+/// What takes any channel takes one that is borrowed, boxed or shared, too, and finds the same abilities.
+#[test]
+fn what_refers_to_a_channel_is_one() {
+    fn check<C: Channel>(channel: C) {
+        assert!(channel.has_feature(Seek));
+        channel.writev_all(&mut [IoSlice::new(b"text")]).unwrap();
+        channel.seek(SeekFrom::Start(0)).unwrap();
+        let mut text = [0; 4];
+        channel.readv_all(&mut [IoSliceMut::new(&mut text)]).unwrap();
+        assert_eq!(&text, b"text");
+        Box::new(channel).close().unwrap();
+    }
+    let buffer = Buffer::new();
+    check(&buffer);
+    check(&buffer as &dyn Channel);
+    check(Box::new(Buffer::new()));
+    check(Box::new(Buffer::new()) as Box<dyn Channel>);
+    let shared: Arc<dyn Channel> = Arc::new(Buffer::new());
+    check(Arc::clone(&shared));
+    check(&shared);
+    check(shared);
+    // To close a box is to close what is in it: this waits for the child's end.
+    let child = Command::spawn(["cat"], Access::Write).unwrap();
+    let pid = child.id();
+    let boxed: Box<dyn Channel> = Box::new(child);
+    Box::new(boxed).close().unwrap();
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }

@@ -46,8 +46,8 @@ fn jobs_beyond_the_limit_wait_in_order_and_all_are_done() {
         .collect();
     let results: Vec<_> = callers.into_iter().map(|caller| caller.join().expect("no job panics")).collect();
     assert_eq!(results, (0..16).collect::<Vec<_>>());
-    assert!(POOL.lock().crew.workers() <= 2);
-    assert_eq!(POOL.lock().crew.queued(), 0);
+    assert!(POOL.lock().workers() <= 2);
+    assert_eq!(POOL.lock().queued(), 0);
 }
 
 #[test]
@@ -160,9 +160,9 @@ fn jobs_are_done_although_no_thread_can_be_started() {
     // The crew's answer to a failed start is what `start` runs in place.
     static POOL: Pool = Pool::new("green-test", 1);
     let ticket = Ticket::new(|| 5, Unparker::current());
-    let call = POOL.lock().crew.submit(Arc::clone(&ticket) as Arc<dyn Job>, 1);
+    let call = POOL.lock().submit(Arc::clone(&ticket) as Arc<dyn Job>, 1);
     assert!(matches!(call, Call::Start(1)));
-    POOL.lock().crew.start_failed(1).into_iter().for_each(finish);
+    POOL.lock().start_failed(1).into_iter().for_each(finish);
     assert_eq!(ticket.wait(|| panic!("the result is there")), 5);
 }
 

@@ -11,9 +11,8 @@ use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use parking_lot::Mutex;
-
 use super::{mapping::Mapping, page_size};
+use crate::process_lock::{Held, ProcessLock};
 
 /// Since Linux 6.13; not in every libc's headers.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
@@ -177,7 +176,12 @@ struct Budget {
     refusals: usize,
 }
 
-static BUDGET: Mutex<Budget> = Mutex::new(Budget { limit: 0, in_use: 0, until_recount: 0, refusals: 0 });
+static BUDGET: ProcessLock<Budget> = ProcessLock::new(Budget { limit: 0, in_use: 0, until_recount: 0, refusals: 0 });
+
+/// Takes the lock of the budget, until the value is dropped: for a fork.
+pub(super) fn hold() -> Held {
+    Box::new(BUDGET.lock())
+}
 
 impl Budget {
     /// Returns how many mappings may be added, leaving a margin to everybody else.

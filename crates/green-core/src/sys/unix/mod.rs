@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use libc::{c_int, timespec};
 
+use crate::process_lock::Held;
+
 pub(super) mod alternate_stack;
 pub(super) mod ancillary;
 pub(super) mod datagram;
@@ -52,6 +54,11 @@ pub(crate) fn set_timer_slack() {
     const ONE_NANOSECOND: libc::c_ulong = 1;
     // SAFETY: PR_SET_TIMERSLACK takes a number and changes only a property of the calling thread.
     let _ = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, ONE_NANOSECOND) };
+}
+
+/// Takes the locks around what this module keeps for the process, until the value is dropped: for a fork.
+pub(crate) fn hold() -> Held {
+    Box::new([guard::hold(), region::hold()])
 }
 
 /// Turns the -1 of a system call into the error that it left in `errno`.

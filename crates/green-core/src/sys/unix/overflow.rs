@@ -10,6 +10,7 @@ use std::io;
 use std::mem;
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use libc::{c_int, c_void, sigaction, siginfo_t};
 
@@ -29,9 +30,12 @@ const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 /// `name_of_current` is called in the signal handler. It must not lock, allocate or panic, and may use only
 /// thread-locals that are initialised by a constant and have no destructor.
 pub(crate) fn install_overflow_handler(name_of_current: NameOfCurrent) -> io::Result<()> {
-    if NAME_OF_CURRENT.set(name_of_current).is_err() {
+    /// Rather than what `set` returns: the child of a fork that came in the middle of that would wait for ever.
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.load(Relaxed) || INSTALLED.swap(true, Relaxed) {
         return Ok(());
     }
+    let _ = NAME_OF_CURRENT.set(name_of_current);
     for (signal, previous) in SIGNALS.into_iter().zip(&PREVIOUS) {
         // Known before ours can run: a handler that finds nothing to pass a fault on to would have to drop it.
         let old = action(signal, None)?;

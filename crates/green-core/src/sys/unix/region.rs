@@ -13,7 +13,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 
-use parking_lot::Mutex;
+use crate::process_lock::{Held, ProcessLock};
 
 /// A run of equal stacks, each with its guard at the low end, as the overflow handler sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,12 @@ struct Entry {
 static NEWEST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
 
 /// Entries not in use. Whoever holds the lock is the one writer of them and of `NEWEST`.
-static UNUSED: Mutex<Vec<&'static Entry>> = Mutex::new(Vec::new());
+static UNUSED: ProcessLock<Vec<&'static Entry>> = ProcessLock::new(Vec::new());
+
+/// Takes the lock of the entries, until the value is dropped: for a fork.
+pub(super) fn hold() -> Held {
+    Box::new(UNUSED.lock())
+}
 
 impl GuardedRegion {
     /// Registers `stacks`.

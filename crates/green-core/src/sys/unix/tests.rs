@@ -207,8 +207,8 @@ fn the_users_settings_are_seen() {
 
 #[test]
 fn a_forked_child_has_another_generation() {
-    install_fork_guard();
-    install_fork_guard();
+    install_fork_guard(crate::fork::WATCHER);
+    install_fork_guard(crate::fork::WATCHER);
     let before = fork_generation();
     // SAFETY: the child calls nothing but `_exit`, which a forked child of a process with threads may do.
     let child = unsafe { libc::fork() };
