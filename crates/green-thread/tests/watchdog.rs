@@ -87,6 +87,7 @@ fn those_that_park_and_those_that_yield_are_not_reported() {
         })
     };
     let yielders = [yielder("blameless yielder").unwrap(), yielder("blameless too").unwrap()];
+    // Time for many looks.
     let sleeper = named("blameless sleeper").spawn(|| thread::sleep(10 * LIMIT)).unwrap();
     sleeper.join().unwrap();
     stop.raise();
@@ -101,6 +102,7 @@ fn a_hub_with_nothing_to_do_is_not_reported() {
     // Alone: what other tests do is reported here too, but no OS thread of theirs has this one's name.
     let idle = std::thread::Builder::new().name("idle".to_owned()).spawn(|| {
         thread::yield_now();
+        // Being idle takes time.
         std::thread::sleep(4 * LIMIT);
     });
     idle.unwrap().join().unwrap();
