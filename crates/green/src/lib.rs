@@ -87,7 +87,7 @@
 //! | [`greenlet`], [`coroutine`] | stacks that are switched to by name, generators |
 //! | [`inherited`] | values that green threads and greenlets hand down |
 //! | [`hub`] | calls at a later time, waits for any descriptor |
-//! | [`config`], [`patch`], [`debug`] | settings, what runs green, a lint |
+//! | [`config`], [`patch`], [`debug`] | settings, what runs green, a lint and a watchdog |
 //!
 //! # What to know before using it
 //!
