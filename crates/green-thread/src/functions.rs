@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use green_core::mode::Facility;
-use green_core::spawn::{self, Options};
+use green_core::spawn::{self as core_spawn, Options};
 use green_core::unpark::{Outcome, WaitReason};
 use green_core::{clock, identity, kill, park as core_park};
 
@@ -42,7 +42,7 @@ where
     T: Send + 'static,
 {
     // Not by a builder, whose empty options would be moved about.
-    spawn::spawn(Options::default(), f).map(JoinHandle::new).expect("failed to spawn thread")
+    core_spawn::spawn(Options::default(), f).map(JoinHandle::new).expect("failed to spawn thread")
 }
 
 /// Starts a green thread that runs `f` on this OS thread.
@@ -79,7 +79,7 @@ where
     F: FnOnce() -> T + 'static,
     T: 'static,
 {
-    spawn::spawn_local(Options::default(), f).map(LocalJoinHandle::new).expect("failed to spawn thread")
+    core_spawn::spawn_local(Options::default(), f).map(LocalJoinHandle::new).expect("failed to spawn thread")
 }
 
 /// Starts a green thread that runs `f`, and that nobody can join or kill.
@@ -104,7 +104,7 @@ pub fn spawn_detached<F>(f: F)
 where
     F: FnOnce() + Send + 'static,
 {
-    spawn::spawn_detached(Options::default(), f).expect("failed to spawn thread");
+    core_spawn::spawn_detached(Options::default(), f).expect("failed to spawn thread");
 }
 
 /// Starts a green thread that runs `f` when `delay` has passed, whatever has become of the caller by then.
