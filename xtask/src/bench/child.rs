@@ -36,6 +36,26 @@ pub(super) fn build() -> anyhow::Result<PathBuf> {
     Ok(target.join("release").join("green-bench"))
 }
 
+/// Builds the workloads in Go beside `green-bench`. Returns false, and says why, if there is no `go` or it fails.
+pub(super) fn build_go(binary: &Path) -> bool {
+    let mut command = Command::new("go");
+    // Named as a file it needs neither the folder of its module nor the repository's state.
+    command.current_dir(crate::root()).args(["build", "-o"]).arg(program(binary, Runtime::Go));
+    command.arg("crates/green-bench/go/main.go");
+    let why = match command.status() {
+        Ok(status) if status.success() => return true,
+        Ok(status) => format!("`{}`: {status}", typed(&command)),
+        Err(error) => format!("no `go` to run ({error})"),
+    };
+    println!("go is left out: {why}");
+    false
+}
+
+/// Returns the program that runs a runtime's workloads.
+fn program(binary: &Path, runtime: Runtime) -> PathBuf {
+    if runtime == Runtime::Go { binary.with_file_name("go-bench") } else { binary.to_owned() }
+}
+
 /// Runs a row once on one runtime.
 ///
 /// # Errors
@@ -45,7 +65,7 @@ pub(super) fn run(binary: &Path, row: &Row, runtime: Runtime) -> anyhow::Result<
     let arguments = row.arguments_of(runtime);
     match &row.kind {
         Kind::Alone { workload } => {
-            let mut command = Command::new(binary);
+            let mut command = Command::new(program(binary, runtime));
             command.args([runtime.name(), workload]).args(arguments);
             finish(&mut command)
         }
@@ -91,7 +111,7 @@ struct Server {
 
 impl Server {
     fn start(binary: &Path, runtime: Runtime, workload: &str, arguments: &[&str]) -> anyhow::Result<Self> {
-        let child = Command::new(binary)
+        let child = Command::new(program(binary, runtime))
             .args([runtime.name(), workload])
             .args(arguments)
             .stdin(Stdio::piped())

@@ -73,6 +73,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
 
     let binary = child::build()?;
+    let asks_for_go = rows.iter().any(|row| row.runtimes.contains(&row::Runtime::Go));
+    if !asks_for_go || !child::build_go(&binary) {
+        rows.iter_mut().for_each(|row| row.without(row::Runtime::Go));
+    }
     let started = Instant::now();
     let runs: usize = rows.iter().map(|row| row.runtimes.len() * rounds.min(row.most_rounds)).sum();
     let progress = ProgressBar::new(runs as u64).with_style(

@@ -7,23 +7,26 @@ pub(super) enum Runtime {
     May,
     TokioCt,
     TokioMt,
+    /// Only where there is a `go`.
+    Go,
     Threads,
     Epoll,
 }
 
-use Runtime::{Epoll, Green, May, Threads, TokioCt, TokioMt};
+use Runtime::{Epoll, Go, Green, May, Threads, TokioCt, TokioMt};
 
 impl Runtime {
     /// Everybody, in the order of the table's columns.
-    pub(super) const ALL: [Self; 6] = [Green, May, TokioCt, TokioMt, Threads, Epoll];
+    pub(super) const ALL: [Self; 7] = [Green, May, TokioCt, TokioMt, Go, Threads, Epoll];
 
-    /// Returns the name that `green-bench` knows.
+    /// Returns the name that `green-bench` knows, or the program in Go.
     pub(super) fn name(self) -> &'static str {
         match self {
             Green => "green",
             May => "may",
             TokioCt => "tokio-ct",
             TokioMt => "tokio-mt",
+            Go => "go",
             Threads => "threads",
             Epoll => "epoll",
         }
@@ -86,15 +89,15 @@ pub(super) enum Target {
     AtMost(f64),
     /// At most so many times a rival's figure.
     Times(f64, Runtime),
-    /// At most so many times the best of two rivals' figures.
-    TimesBetter(f64, Runtime, Runtime),
+    /// At most so many times the best of these rivals' figures.
+    TimesBest(f64, &'static [Runtime]),
     /// At least so many times a rival's figure.
     AtLeastTimes(f64, Runtime),
     /// At most so many times its own figure of another row of the same group, by that row's name.
     TimesOwnRow(f64, &'static str),
     /// At most so many times another figure of its own.
     TimesOwn(f64, &'static str),
-    /// At most so many times Go's figure. Go is not run, so what it was to tokio current-thread on the machine where
+    /// At most so many times Go's figure. Where Go is not run, what it was to tokio current-thread on the machine where
     /// the targets were set stands in for it.
     TimesGo { limit: f64, go_to_ct: f64 },
 }
@@ -112,7 +115,7 @@ impl Row {
             name,
             kind: Kind::Alone { workload },
             arguments,
-            runtimes: vec![Green, May, TokioCt, TokioMt, Threads],
+            runtimes: vec![Green, May, TokioCt, TokioMt, Go, Threads],
             besides: Vec::new(),
             figures: Vec::new(),
             disturbed_by: Disturbance::Others,
@@ -147,6 +150,14 @@ impl Row {
     pub(super) fn besides(mut self, runtime: Runtime, arguments: &'static str) -> Self {
         self.besides.push((runtime, arguments));
         self
+    }
+
+    /// Leaves a runtime out, and what must hold beside it alone.
+    pub(super) fn without(&mut self, absent: Runtime) {
+        self.runtimes.retain(|&runtime| runtime != absent);
+        for figure in &mut self.figures {
+            figure.targets.retain(|target| !matches!(target, Target::Times(_, rival) if *rival == absent));
+        }
     }
 
     pub(super) fn disturbed_by(mut self, disturbance: Disturbance) -> Self {

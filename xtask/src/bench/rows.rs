@@ -5,8 +5,8 @@ mod sync;
 mod system;
 
 use super::row::Disturbance::{AnyWait, Nothing, OthersOnTop};
-use super::row::Runtime::{Epoll, Green, May, Threads, TokioCt, TokioMt};
-use super::row::Target::{AtLeastTimes, AtMost, Times, TimesBetter, TimesGo, TimesOwn, TimesOwnRow};
+use super::row::Runtime::{Epoll, Go, Green, May, Threads, TokioCt, TokioMt};
+use super::row::Target::{AtLeastTimes, AtMost, Times, TimesBest, TimesGo, TimesOwn, TimesOwnRow};
 use super::row::{Row, Runtime};
 
 /// The groups, each of which can be run alone.
@@ -30,7 +30,10 @@ pub(super) const GROUPS: [&str; 16] = [
 ];
 
 /// What serves connections without an OS thread for each.
-const SERVERS: [Runtime; 5] = [Epoll, Green, May, TokioCt, TokioMt];
+const SERVERS: [Runtime; 6] = [Epoll, Green, May, TokioCt, TokioMt, Go];
+
+/// Who can be woken by an OS thread that is none of the runtime's: in Go there is none without C.
+const WAKERS: [Runtime; 5] = [Green, May, TokioCt, TokioMt, Threads];
 
 /// Returns all rows.
 pub(super) fn all() -> Vec<Row> {
@@ -80,7 +83,7 @@ fn yields() -> [Row; 6] {
             .disturbed_by(AnyWait)
             .figure("ns", "ns", [Times(0.65, TokioCt)]),
         Row::alone("yield", "yield, 20,000 on one hub", "yield", "cpu=0 threads=20000 total=4000000")
-            .on(&[Green, May, TokioCt, TokioMt])
+            .on(&[Green, May, TokioCt, TokioMt, Go])
             .disturbed_by(AnyWait)
             .figure("ns", "ns", [Times(1.1, TokioCt)]),
         Row::alone("yield", "  with stacks of 64 KiB", "yield", "cpu=0 threads=20000 total=4000000")
@@ -89,7 +92,7 @@ fn yields() -> [Row; 6] {
             .disturbed_by(AnyWait)
             .figure("ns", "ns", [Times(1.1, TokioCt)]),
         Row::alone("yield", "yield, 1,000 on two hubs", "yield", "workers=2 from=root threads=1000 total=10000000")
-            .on(&[Green, May, TokioMt, Threads])
+            .on(&[Green, May, TokioMt, Go, Threads])
             .besides(Threads, "total=400000")
             .figure("ns", "ns", [TimesOwnRow(0.55, "yield, 1,000 on one hub")]),
         Row::alone("yield", "  spawned by one of the two", "yield", "workers=2 threads=1000 total=10000000")
@@ -105,8 +108,10 @@ fn wakes() -> [Row; 3] {
             .disturbed_by(AnyWait)
             .figure("ns", "ns a wake-up", []),
         Row::alone("wake", "from another core, hub awake", "wake", "cpu=0 waker=1 total=5000 pause_us=20 busy=1")
+            .on(&WAKERS)
             .figure("wake_p50_us", "µs, p50", []),
         Row::alone("wake", "from another core, hub asleep", "wake", "cpu=0 waker=1 total=2000 pause_us=200")
+            .on(&WAKERS)
             .disturbed_by(OthersOnTop)
             .figure("wake_p50_us", "µs, p50", [])
             .figure("wake_p99_us", "µs, p99", []),
@@ -124,7 +129,7 @@ fn memory() -> [Row; 3] {
             .figure("rss_bytes", "bytes resident each", [AtMost(4500.0)])
             .figure("page_table_bytes", "bytes of page tables each", []),
         Row::alone("memory", "1,000,000 asleep, 64 KiB stacks", "memory", "count=1000000 needs=5000 stack=65536")
-            .on(&[Green, TokioMt])
+            .on(&[Green, TokioMt, Go])
             .disturbed_by(Nothing)
             .at_most_rounds(1)
             .figure("total_gb", "GB with page tables", [AtMost(5.0)])
@@ -145,14 +150,15 @@ fn timers() -> [Row; 4] {
             .figure("late_p50_us", "µs late, p50", [AtMost(100.0)])
             .figure("cpu_ns", "ns of CPU a sleep", [Times(0.6, May)]),
         Row::alone("timers", "100,000 × 10 sleeps", "timers", "cpu=0 threads=100000 sleeps=10 stack=65536")
-            .on(&[Green, TokioCt, TokioMt])
-            .figure("wall_s", "s", [TimesBetter(0.8, TokioCt, TokioMt)])
-            .figure("cpu_s", "s of CPU", [TimesBetter(0.8, TokioCt, TokioMt)])
+            .on(&[Green, TokioCt, TokioMt, Go])
+            .figure("wall_s", "s", [TimesBest(0.8, &[TokioCt, TokioMt, Go])])
+            .figure("cpu_s", "s of CPU", [TimesBest(0.8, &[TokioCt, TokioMt, Go])])
             .figure("late_p50_us", "µs late, p50", []),
         Row::alone("precision", "one sleeper, 100 µs", "precision", "cpu=0 span_us=100 total=2000")
             .disturbed_by(OthersOnTop)
             .besides(TokioCt, "total=200")
             .besides(TokioMt, "total=200")
+            .besides(Go, "total=200")
             .at_most_rounds(3)
             .figure("late_p50_us", "µs late, p50", [])
             .figure("late_p99_us", "µs late, p99", []),
@@ -169,27 +175,25 @@ fn echo() -> Vec<Row> {
         Row::pair("echo", name, "cpu=0", "echo", client).on(&SERVERS)
     };
     let cpu = "µs of server CPU a request";
-    let below_may = Times(1.0, May);
+    let (below_may, below_go) = (Times(1.0, May), Times(1.0, Go));
     let p99 = [Times(1.0, TokioCt)];
     vec![
         row("echo, 1 connection", 1)
             .disturbed_by(OthersOnTop)
-            .on(&[Epoll, Green, May, TokioCt, TokioMt, Threads])
+            .on(&[Epoll, Green, May, TokioCt, TokioMt, Go, Threads])
             .figure("server_cpu_us", cpu, [])
             .figure("latency_p50_us", "µs, p50", []),
         row("echo, 64 connections", 64)
-            .on(&[Epoll, Green, May, TokioCt, TokioMt, Threads])
-            .figure("server_cpu_us", cpu, [Times(1.05, Epoll), below_may])
+            .on(&[Epoll, Green, May, TokioCt, TokioMt, Go, Threads])
+            .figure("server_cpu_us", cpu, [Times(1.05, Epoll), below_may, below_go])
             .figure("latency_p99_us", "µs, p99", p99),
         row("echo, 1,000 connections", 1000)
-            .on(&[Epoll, Green, May, TokioCt, TokioMt, Threads])
-            .figure("server_cpu_us", cpu, [Times(1.08, Epoll), below_may])
+            .on(&[Epoll, Green, May, TokioCt, TokioMt, Go, Threads])
+            .figure("server_cpu_us", cpu, [Times(1.08, Epoll), below_may, below_go])
             .figure("latency_p99_us", "µs, p99", p99),
-        row("echo, 10,000 connections", 10_000).figure("server_cpu_us", cpu, [Times(1.35, Epoll), below_may]).figure(
-            "latency_p99_us",
-            "µs, p99",
-            p99,
-        ),
+        row("echo, 10,000 connections", 10_000)
+            .figure("server_cpu_us", cpu, [Times(1.35, Epoll), below_may, below_go])
+            .figure("latency_p99_us", "µs, p99", p99),
         // With 2 MiB each stack has a page of page tables to itself, and all of them miss.
         row("  1,000, stacks of 64 KiB", 1000)
             .on(&[Epoll, Green, TokioCt])
@@ -208,7 +212,7 @@ fn echo() -> Vec<Row> {
             "echo",
             "cpus=0,1 warm_ms=300 ms=1000 connections=1000".to_owned(),
         )
-        .on(&[Green, May, TokioMt, Threads])
+        .on(&[Green, May, TokioMt, Go, Threads])
         .figure("per_s", "requests per second", [AtLeastTimes(1.1, TokioMt)])
         .figure("latency_p99_us", "µs, p99", []),
     ]
@@ -248,7 +252,7 @@ fn stall() -> [Row; 4] {
         let client = "cpus=0,1 warm_ms=300 ms=1500 connections=64 every_us=6400".to_owned();
         Row::pair("stall", name, server, "paced", client)
             .disturbed_by(OthersOnTop)
-            .on(&[Green, May, TokioMt, Threads])
+            .on(&[Green, May, TokioMt, Go, Threads])
             .figure("latency_p50_us", "µs, p50", [])
             .figure("latency_p99_us", "µs, p99", [])
     };
@@ -283,7 +287,7 @@ mod tests {
                 let found = match *target {
                     Target::AtMost(_) => true,
                     Times(_, rival) | AtLeastTimes(_, rival) => row.runtimes.contains(&rival),
-                    TimesBetter(_, a, b) => row.runtimes.contains(&a) && row.runtimes.contains(&b),
+                    TimesBest(_, rivals) => rivals.iter().all(|rival| row.runtimes.contains(rival)),
                     TimesOwnRow(_, name) => rows.iter().any(|other| other.name == name && other.group == row.group),
                     TimesOwn(_, metric) => row.figures.iter().any(|figure| figure.metric == metric),
                     TimesGo { .. } => row.runtimes.contains(&TokioCt),

@@ -39,9 +39,11 @@ fn judge(outcomes: &Outcomes, row: &Row, outcome: &Outcome, wanted: &Figure, tar
             let holds = ratio.map(|ratio| ratio >= limit);
             return Verdict { target: format!("≥ {limit} × {}", rival.name()), found: ratio, holds };
         }
-        Target::TimesBetter(limit, one, other) => {
-            let better = [of(one), of(other)].into_iter().flatten().reduce(f64::min);
-            (limit, better, format!("better of {}, {}", one.name(), other.name()))
+        Target::TimesBest(limit, rivals) => {
+            let best = rivals.iter().filter_map(|&rival| of(rival)).reduce(f64::min);
+            let asked = |rival: &Runtime| *rival != Runtime::Go || row.runtimes.contains(rival);
+            let names = rivals.iter().filter(|rival| asked(rival)).map(|rival| rival.name());
+            (limit, best, format!("best of {}", names.collect::<Vec<_>>().join(", ")))
         }
         Target::TimesOwnRow(limit, name) => {
             let other = outcomes.iter().find(|(other, _)| other.name == name && other.group == row.group);
@@ -50,6 +52,9 @@ fn judge(outcomes: &Outcomes, row: &Row, outcome: &Outcome, wanted: &Figure, tar
         }
         Target::TimesOwn(limit, metric) => {
             (limit, figure(outcome, Runtime::Green, metric), "its own before".to_owned())
+        }
+        Target::TimesGo { limit, .. } if row.runtimes.contains(&Runtime::Go) => {
+            (limit, of(Runtime::Go), "go".to_owned())
         }
         Target::TimesGo { limit, go_to_ct } => {
             let go = of(Runtime::TokioCt).map(|ct| ct * go_to_ct);
@@ -64,20 +69,21 @@ fn judge(outcomes: &Outcomes, row: &Row, outcome: &Outcome, wanted: &Figure, tar
 
 /// Returns the table.
 pub(super) fn table(outcomes: &Outcomes) -> String {
-    let mut lines = vec![header()];
+    let columns = columns(outcomes);
+    let mut lines = vec![header(&columns)];
     let mut notes = Vec::new();
     for (row, outcome) in outcomes {
         for (index, wanted) in row.figures.iter().enumerate() {
             let label = if index == 0 { row.name } else { "" };
             let mut cells = vec![label.to_owned(), wanted.label.to_owned()];
-            cells.extend(Runtime::ALL.map(|runtime| cell(row, outcome, runtime, wanted)));
+            cells.extend(columns.iter().map(|&runtime| cell(row, outcome, runtime, wanted)));
             let verdicts: Vec<Verdict> =
                 wanted.targets.iter().map(|&target| judge(outcomes, row, outcome, wanted, target)).collect();
             let mut verdicts = verdicts.into_iter();
             cells.extend(verdict_cells(verdicts.next()));
             lines.push(cells);
             for verdict in verdicts {
-                let mut cells = vec![String::new(); 2 + Runtime::ALL.len()];
+                let mut cells = vec![String::new(); 2 + columns.len()];
                 cells.extend(verdict_cells(Some(verdict)));
                 lines.push(cells);
             }
@@ -98,15 +104,23 @@ pub(super) fn table(outcomes: &Outcomes) -> String {
     if repeated > 0 {
         notes.push(format!("{repeated} runs were repeated because others took the processor"));
     }
-    notes.push(
-        "go: not run; its ratio to tokio-ct on the machine where the targets were set stands in for it".to_owned(),
-    );
-    align(&lines) + "\n" + &notes.join("\n") + "\n"
+    if !columns.contains(&Runtime::Go) {
+        notes.push(
+            "go: not run; its ratio to tokio-ct on the machine where the targets were set stands in for it".to_owned(),
+        );
+    }
+    align(&lines, columns.len()) + "\n" + &notes.join("\n") + "\n"
 }
 
-fn header() -> Vec<String> {
+/// Returns who has a column: all but Go, which has one if it was run.
+fn columns(outcomes: &Outcomes) -> Vec<Runtime> {
+    let ran = |runtime| outcomes.iter().any(|(row, _)| row.runtimes.contains(&runtime));
+    Runtime::ALL.into_iter().filter(|&runtime| runtime != Runtime::Go || ran(runtime)).collect()
+}
+
+fn header(columns: &[Runtime]) -> Vec<String> {
     let mut cells = vec![String::new(), String::new()];
-    cells.extend(Runtime::ALL.map(|runtime| runtime.name().to_owned()));
+    cells.extend(columns.iter().map(|runtime| runtime.name().to_owned()));
     cells.extend(["found", "must be", "holds"].map(str::to_owned));
     cells
 }
@@ -153,8 +167,8 @@ fn number(value: f64) -> String {
 }
 
 /// Returns lines of cells in columns as wide as they need; the first two and the target are words.
-fn align(lines: &[Vec<String>]) -> String {
-    let target = Runtime::ALL.len() + 3;
+fn align(lines: &[Vec<String>], columns: usize) -> String {
+    let target = columns + 3;
     let widths: Vec<usize> = (0..lines[0].len())
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
         .collect();
@@ -233,6 +247,16 @@ mod tests {
         check(46.0, 100.0, Target::Times(0.45, Runtime::TokioCt), None);
         check(110.0, 100.0, Target::AtLeastTimes(1.1, Runtime::May), Some(true));
         check(0.0, 100.0, Target::AtMost(0.0), Some(true));
+    }
+
+    #[test]
+    fn another_stands_in_for_go_only_where_go_is_not_run() {
+        let target = Target::TimesGo { limit: 0.9, go_to_ct: 2.0 };
+        let mut row = Row::alone("spawn", "row", "spawn", "").figure("ns", "ns", [target]);
+        let outcome = outcome(&[(Runtime::Green, 100.0), (Runtime::TokioCt, 100.0), (Runtime::Go, 100.0)]);
+        assert_eq!(judge(&[], &row, &outcome, &row.figures[0], target).found, Some(1.0));
+        row.without(Runtime::Go);
+        assert_eq!(judge(&[], &row, &outcome, &row.figures[0], target).found, Some(0.5));
     }
 
     #[test]

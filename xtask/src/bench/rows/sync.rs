@@ -2,8 +2,8 @@
 
 use crate::bench::row::Disturbance::{AnyWait, OthersOnTop};
 use crate::bench::row::Row;
-use crate::bench::row::Runtime::{Green, May, Threads, TokioCt, TokioMt};
-use crate::bench::row::Target::{Times, TimesBetter};
+use crate::bench::row::Runtime::{Go, Green, May, Threads, TokioCt, TokioMt};
+use crate::bench::row::Target::{Times, TimesBest};
 
 /// Returns the rows.
 pub(super) fn rows() -> Vec<Row> {
@@ -21,8 +21,9 @@ fn alone() -> [Row; 4] {
         Row::alone("sync", name, "lock", arguments).disturbed_by(AnyWait).figure("ns", "ns", [Times(1.1, Threads)])
     };
     [
-        row("Mutex, lock and unlock, alone", "cpu=0 what=mutex total=20000000").on(&[Green, May, TokioCt, Threads]),
-        row("RwLock, read and unlock, alone", "cpu=0 what=rwlock total=20000000").on(&[Green, May, TokioCt, Threads]),
+        row("Mutex, lock and unlock, alone", "cpu=0 what=mutex total=20000000").on(&[Green, May, TokioCt, Go, Threads]),
+        row("RwLock, read and unlock, alone", "cpu=0 what=rwlock total=20000000")
+            .on(&[Green, May, TokioCt, Go, Threads]),
         // The rivals have none of their own, or none that is like std's.
         row("OnceLock, get", "cpu=0 what=once total=1000000000").on(&[Green, Threads]),
         row("LazyLock, deref", "cpu=0 what=lazy total=1000000000").on(&[Green, Threads]),
@@ -32,9 +33,10 @@ fn alone() -> [Row; 4] {
 fn contended() -> [Row; 3] {
     let row = |name, arguments| {
         Row::alone("sync", name, "contended", arguments)
-            .on(&[Green, May, TokioMt, Threads])
+            .on(&[Green, May, TokioMt, Go, Threads])
             .besides(May, "total=3200000")
             .besides(TokioMt, "total=3200000")
+            .besides(Go, "total=3200000")
             .figure("ns", "ns a turn", [Times(1.0, Threads)])
     };
     [
@@ -50,7 +52,7 @@ fn contended() -> [Row; 3] {
 fn ping_pong() -> [Row; 3] {
     let pairs = |name, arguments| {
         Row::alone("sync", name, "channels", arguments)
-            .on(&[Green, May, TokioMt, Threads])
+            .on(&[Green, May, TokioMt, Go, Threads])
             .besides(Threads, "pairs=5 total=50000")
             .disturbed_by(OthersOnTop)
             .figure("ns", "ns a round trip", [Times(1.0, TokioMt)])
@@ -71,16 +73,16 @@ fn throughput() -> [Row; 4] {
         Row::alone("sync", name, "throughput", arguments).disturbed_by(AnyWait).figure(
             "ns",
             "ns a message",
-            [TimesBetter(1.0, TokioCt, TokioMt)],
+            [TimesBest(1.0, &[TokioCt, TokioMt])],
         )
     };
     // The receiver is main, and its OS thread is no worker's: sender and receiver are on two hubs whoever runs them.
     let two = |name, arguments| {
-        Row::alone("sync", name, "throughput", arguments).on(&[Green, May, TokioMt, Threads]).figure(
-            "ns",
-            "ns a message",
-            [],
-        )
+        Row::alone("sync", name, "throughput", arguments)
+            .on(&[Green, May, TokioMt, Go, Threads])
+            // Its main is a goroutine like any other.
+            .besides(Go, "workers=2")
+            .figure("ns", "ns a message", [])
     };
     [
         one("mpsc 1 → 1, one hub", "cpu=0 senders=1 total=2000000"),

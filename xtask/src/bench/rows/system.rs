@@ -2,7 +2,7 @@
 
 use crate::bench::row::Disturbance::{AnyWait, OthersOnTop};
 use crate::bench::row::Row;
-use crate::bench::row::Runtime::{Epoll, Green, May, Threads, TokioCt};
+use crate::bench::row::Runtime::{Epoll, Go, Green, May, Threads, TokioCt};
 use crate::bench::row::Target::{AtMost, Times};
 
 /// Returns the rows.
@@ -15,7 +15,7 @@ fn datagram() -> [Row; 2] {
         let client = "cpu=1 cpus=0,1 warm_ms=300 ms=1000 connections=64".to_owned();
         Row::pair("datagram", name, "cpu=0", workload, client)
             .served_by(workload)
-            .on(&[Epoll, Green, May, TokioCt])
+            .on(&[Epoll, Green, May, TokioCt, Go])
             .figure("server_cpu_us", "µs of server CPU a request", [Times(1.0, TokioCt)])
             .figure("per_s", "requests per second", [])
             .figure("latency_p99_us", "µs, p99", [])

@@ -1,0 +1,3 @@
+module green-bench
+
+go 1.19
