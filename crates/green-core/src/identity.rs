@@ -14,7 +14,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::current;
@@ -78,8 +78,9 @@ pub struct Identity {
     /// How it ended, as an [`Exit`]; stored before CLOSED and DONE are set, which make it known.
     exit: AtomicU8,
     joiners: WaitQueue,
-    /// The process that it runs in, by its fork generation. In the children of that it never ends.
-    process: AtomicU32,
+    /// The process that it runs in, by the lower half of its fork generation, for want of room: no process is the child of
+    /// 65,536 that forked from each other while one of their green threads is joined. In the children of that it never ends.
+    process: AtomicU16,
     /// The group that it belongs to; 0 for none.
     group: AtomicU64,
 }
@@ -94,7 +95,7 @@ impl Identity {
             ends: AtomicU8::new(0),
             exit: AtomicU8::new(Exit::Abandoned as u8),
             joiners: WaitQueue::new(),
-            process: AtomicU32::new(sys::fork_generation()),
+            process: AtomicU16::new(sys::fork_generation() as u16),
             group: AtomicU64::new(0),
         }
     }
@@ -110,7 +111,7 @@ impl Identity {
     }
 
     fn is_left_behind(&self) -> bool {
-        self.process.load(Ordering::Relaxed) != sys::fork_generation()
+        self.process.load(Ordering::Relaxed) != sys::fork_generation() as u16
     }
 
     /// Returns as [`is_over`](Self::is_over) does, for somebody who will wait in the queue of the joiners if it is false:
@@ -222,7 +223,7 @@ impl Identity {
     /// Records that it goes on with another record, in the child of a fork; returns false if it was killed.
     pub(crate) fn start_again(&self, unparker: Unparker) -> bool {
         self.started.replace(unparker);
-        self.process.store(sys::fork_generation(), Ordering::Relaxed);
+        self.process.store(sys::fork_generation() as u16, Ordering::Relaxed);
         !self.is_killed()
     }
 

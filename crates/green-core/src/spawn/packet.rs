@@ -65,6 +65,9 @@ pub(crate) struct Packet<F, T> {
     extras: Extras,
 }
 
+// With the counts of its `Arc` it just fits a chunk of 144 bytes.
+const _: () = assert!(size_of::<Packet<(), ()>>() <= 120);
+
 impl<F, T> Packet<F, T> {
     pub(crate) fn new(identity: Identity, f: F) -> Self {
         Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), extras: Extras::new() }
