@@ -122,6 +122,22 @@ fn a_root_that_holds_up_its_local_green_threads_is_reported() {
     root.unwrap().join().unwrap();
 }
 
+/// A green thread without a name does not get that of its OS thread.
+#[test]
+fn an_unnamed_one_stays_unnamed() {
+    let (sender, reports) = channel();
+    let watchdog = debug::watchdog(LIMIT, move |blocked| {
+        if blocked.os_thread().name() == Some("has a name") {
+            let _ = sender.send(blocked.name().map(str::to_owned));
+        }
+    });
+    let root = std::thread::Builder::new().name("has a name".to_owned()).spawn(move || {
+        thread::spawn_local(move || assert_eq!(reports.recv_timeout(LONG).unwrap(), None)).join().unwrap();
+    });
+    root.unwrap().join().unwrap();
+    drop(watchdog);
+}
+
 #[test]
 fn a_call_of_the_hubs_is_reported_as_the_hubs() {
     let (sender, reports) = channel();

@@ -47,6 +47,8 @@ pub(crate) struct Pulse {
     /// The clock at its last look at the world, in ticks.
     seen: AtomicU64,
     is_worker: AtomicBool,
+    /// The number of the OS thread's own green thread, which has that one's name.
+    root: AtomicU64,
     os_thread: Mutex<Option<Thread>>,
 }
 
@@ -56,6 +58,7 @@ impl Pulse {
             running: Running::nobody(),
             seen: AtomicU64::new(0),
             is_worker: AtomicBool::new(false),
+            root: AtomicU64::new(0),
             os_thread: Mutex::new(None),
         }
     }
@@ -64,6 +67,11 @@ impl Pulse {
     pub(crate) fn begin(&self, is_worker: bool) {
         self.is_worker.store(is_worker, Ordering::Relaxed);
         *self.os_thread.lock() = Some(thread::current());
+    }
+
+    /// Notes who is the OS thread's own.
+    pub(crate) fn note_root(&self, identity: &Identity) {
+        self.root.store(identity.id().get(), Ordering::Relaxed);
     }
 
     /// Notes a look at the world.
@@ -325,7 +333,8 @@ impl<R: FnMut(&Blocked)> Watch<R> {
         let number = NonZeroU64::new(number)?;
         let os_thread = pulse.os_thread.lock().clone()?;
         let known = NAMES.lock().get(&number).cloned();
-        let name = known.or_else(|| (!is_worker).then(|| os_thread.name().map(Into::into)).flatten());
+        let is_root = pulse.root.load(Ordering::Relaxed) == number.get();
+        let name = known.or_else(|| is_root.then(|| os_thread.name().map(Into::into)).flatten());
         Some(Blocked { number, name, os_thread, span, others })
     }
 }

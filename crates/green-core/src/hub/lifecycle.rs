@@ -75,6 +75,7 @@ impl Hub {
         if !task.identity().start(Unparker::of(root)) {
             root.interrupts.set_killed();
         }
+        self.pulse().note_root(task.identity());
         root.set_task(task);
     }
 
