@@ -122,6 +122,25 @@ fn a_root_that_holds_up_its_local_green_threads_is_reported() {
     root.unwrap().join().unwrap();
 }
 
+/// What an OS thread did before it had green threads is not held against it, however long ago its hub last looked at the world.
+#[test]
+fn a_root_is_not_reported_for_the_time_that_it_was_alone() {
+    let (_watchdog, reports) = watch("long alone", LIMIT);
+    let root = std::thread::Builder::new().name("long alone".to_owned()).spawn(move || {
+        thread::yield_now();
+        // Time alone.
+        std::thread::sleep(3 * LIMIT);
+        let begin = Instant::now();
+        let local = thread::spawn_local(|| ());
+        // Long enough for two looks, and not for a hold-up.
+        std::thread::sleep(LIMIT * 2 / 3);
+        let (is_reported, span) = (reports.try_recv().is_ok(), begin.elapsed());
+        local.join().unwrap();
+        assert!(!is_reported || span >= LIMIT, "reported after {span:?}");
+    });
+    root.unwrap().join().unwrap();
+}
+
 /// A green thread without a name does not get that of its OS thread.
 #[test]
 fn an_unnamed_one_stays_unnamed() {

@@ -240,8 +240,7 @@ impl Blocked {
         &self.os_thread
     }
 
-    /// Returns how long ago the hub last looked at the world, which it does before it lets somebody run, or a few hand-offs
-    /// before: for about as long the others have not run.
+    /// Returns for how long at least the others could not run, so far.
     #[must_use]
     pub fn span(&self) -> Duration {
         self.span
@@ -282,8 +281,10 @@ impl fmt::Debug for Blocked {
 /// What was last seen of one hub.
 #[derive(Clone, Copy, Debug, Default)]
 struct Look {
-    seen: u64,
-    number: u64,
+    /// The time of the hub's look at the world and the number of who runs; none if nobody is held up there.
+    shown: Option<(u64, u64)>,
+    /// When that was first seen.
+    since: u64,
     reported: bool,
 }
 
@@ -319,14 +320,14 @@ impl<R: FnMut(&Blocked)> Watch<R> {
         // A root is not counted among those who live there.
         let others = shared.live().saturating_sub(usize::from(is_worker));
         let may_block = !shared.is_forked() && !shared.inbox().flag().is_asleep() && (is_worker || others > 0);
+        let (shown, now) = (may_block.then_some((seen, number)), clock::ticks(clock::now()));
         let before = &mut self.looks[place];
-        if !may_block || (before.seen, before.number) != (seen, number) {
-            // It takes two looks: the number and the time of a hub that has just begun something else may not go together.
-            *before = Look { seen: if may_block { seen } else { 0 }, number, reported: false };
-            return None;
+        if before.shown != shown {
+            *before = Look { shown, since: now, reported: false };
         }
-        let span = Duration::from_nanos(clock::ticks(clock::now()).saturating_sub(seen));
-        if before.reported || span < self.limit {
+        // Counted from our own look: the hub of an OS thread of the program's own may not have looked for hours, with nobody there.
+        let span = Duration::from_nanos(now.saturating_sub(before.since));
+        if shown.is_none() || before.reported || span < self.limit {
             return None;
         }
         before.reported = true;
