@@ -115,6 +115,16 @@ enum OnDrop {
     Kill,
 }
 
+/// Returns the handle of a green thread that has ended, to take the result. By `try_join` and not `join`, which refuses a green
+/// thread its own result: a waker may poll at once, where it is woken.
+fn poll_end<H>(handle: &mut Option<H>, watch: &mut Watch, context: &Context<'_>) -> Poll<H> {
+    assert!(handle.is_some(), "a join was polled after its end");
+    if !watch.poll(context.waker()) {
+        return Poll::Pending;
+    }
+    Poll::Ready(handle.take().expect("it was there just now"))
+}
+
 impl<T> Future for JoinFuture<T> {
     type Output = Result<T>;
 
@@ -122,16 +132,9 @@ impl<T> Future for JoinFuture<T> {
     ///
     /// If it is polled after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        assert!(self.handle.is_some(), "a join was polled after its end");
-        if !self.watch.poll(context.waker()) {
-            return Poll::Pending;
-        }
-        let handle = self.handle.take().expect("it was there just now");
-        // Not `join`, which refuses a green thread its own result: a waker may poll at once, where it is woken.
-        match handle.into_inner().try_join() {
-            Ok(result) => Poll::Ready(result),
-            Err(_) => unreachable!("it has ended"),
-        }
+        let Self { handle, watch, .. } = &mut *self;
+        poll_end(handle, watch, context)
+            .map(|handle| handle.into_inner().try_join().unwrap_or_else(|_| unreachable!("it has ended")))
     }
 }
 
@@ -203,15 +206,9 @@ impl<T> Future for LocalJoinFuture<T> {
     ///
     /// If it is polled after it was ready.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        assert!(self.handle.is_some(), "a join was polled after its end");
-        if !self.watch.poll(context.waker()) {
-            return Poll::Pending;
-        }
-        let handle = self.handle.take().expect("it was there just now");
-        match handle.try_join() {
-            Ok(result) => Poll::Ready(result),
-            Err(_) => unreachable!("it has ended"),
-        }
+        let Self { handle, watch, .. } = &mut *self;
+        poll_end(handle, watch, context)
+            .map(|handle| handle.try_join().unwrap_or_else(|_| unreachable!("it has ended")))
     }
 }
 

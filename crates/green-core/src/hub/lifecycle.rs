@@ -75,6 +75,11 @@ impl Hub {
         if !task.identity().start(Unparker::of(root)) {
             root.interrupts.set_killed();
         }
+        self.set_root_task(root, task);
+    }
+
+    /// Gives the root what it stands for, and lets others see who that is.
+    pub(super) fn set_root_task(&self, root: &Record, task: Arc<dyn Task>) {
         self.pulse().note_root(task.identity());
         root.set_task(task);
     }

@@ -175,8 +175,7 @@ impl Hub {
             if !task.identity().start_again(Unparker::of(root)) {
                 root.interrupts.set_killed();
             }
-            self.pulse().note_root(task.identity());
-            root.set_task(task);
+            self.set_root_task(root, task);
         }
         if let Some(stack) = old.alternate_stack.take() {
             self.alternate_stack.set(Some(stack));

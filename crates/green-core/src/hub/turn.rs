@@ -86,8 +86,7 @@ impl Hub {
     fn pass(&self) {
         let now = clock::ticks(clock::now());
         self.run_queue.refill(now.saturating_sub(self.now.get()));
-        self.now.set(now);
-        self.pulse().beat(now);
+        self.note_time(now);
         self.drain_inbox();
         self.fire_timers(now);
         // With nobody runnable the sleep asks the kernel, and comes back at once if something is there.
@@ -102,11 +101,15 @@ impl Hub {
         }
     }
 
-    /// Notes the time from which the next budget counts.
-    pub(super) fn mark_time(&self) {
-        let now = clock::ticks(clock::now());
+    /// Notes the time of a look at the world.
+    fn note_time(&self, now: u64) {
         self.now.set(now);
         self.pulse().beat(now);
+    }
+
+    /// Notes the time from which the next budget counts.
+    pub(super) fn mark_time(&self) {
+        self.note_time(clock::ticks(clock::now()));
         self.run_queue.rest();
     }
 
