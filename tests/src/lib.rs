@@ -213,6 +213,10 @@ mod book {
         mod std_map {}
         #[doc = include_str!("../../docs/src/reference/parity.md")]
         mod parity {}
+        #[doc = include_str!("../../docs/src/reference/std-examples.md")]
+        mod std_examples {}
+        #[doc = include_str!("../../docs/src/reference/std-tests.md")]
+        mod std_tests {}
         #[doc = include_str!("../../docs/src/reference/configuration.md")]
         mod configuration {}
         #[doc = include_str!("../../docs/src/reference/modes.md")]

@@ -8,6 +8,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let mut steps = Steps::new();
     test::run_in(&mut steps, &test::Args::everything());
     parity::run_in(&mut steps, &parity::Args::check());
+    parity::run_upstream_in(&mut steps);
     steps.step("loom", |progress| loom::models(&loom::Args::brief(), progress));
     steps.finish()
 }

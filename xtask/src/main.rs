@@ -43,6 +43,8 @@ cargo xtask <task>                       what it does; how long it takes on two 
            half a minute after the build; nothing (std's documentation, rust-docs, if it is there)
              --check          fail if the book's table is not true, as CI does
              --update         write the inventory of a new std
+             --examples       instead, std's own examples with green; 4 minutes; rust-src
+             --std-tests      instead, std's own tests with green, in five settings; 7 minutes; rust-src
   stress   bounded stress tests, in release; a minute; nothing
              stress spawn --seconds 60
   repeat   one test, many times, with load beside it if asked: the hunt for flakes; as long as it takes
@@ -52,7 +54,8 @@ cargo xtask <task>                       what it does; how long it takes on two 
              bench yield echo --rounds 3 --json FILE
              bench micro      criterion benches, one operation each; a minute per group
              bench counts     instructions of single operations; valgrind
-  ci       what CI runs: test, parity, then loom with fewer preemptions; well under 40 minutes; nothing
+  ci       what CI runs: test, parity, std's own examples and tests if rust-src is there, then loom with fewer
+           preemptions; about 40 minutes; nothing
 
 `cargo xtask <task> --help` lists every option.";
 

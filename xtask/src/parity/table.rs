@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::absent::Verdict;
 use super::inventory::Inventory;
 use super::survey::{Row, Survey};
+use super::upstream;
 
 /// Returns the page.
 pub(super) fn page(inventory: &Inventory, survey: &Survey, verdict: &Verdict) -> String {
@@ -19,6 +20,9 @@ pub(super) fn page(inventory: &Inventory, survey: &Survey, verdict: &Verdict) ->
         inventory.version
     );
     let _ = writeln!(page, "**{}**\n", survey.counts());
+    for sentence in upstream::figures() {
+        let _ = writeln!(page, "{sentence}\n");
+    }
     page.push_str("| module | mirrored | with members | re-exported | absent |\n|---|--:|--:|--:|--:|\n");
     for row in survey.rows.iter().filter(|row| is_shown(row)) {
         let members: usize = row.mirrored.iter().map(|(_, members)| members).sum();

@@ -39,7 +39,11 @@ pub use std::{
     any, array, borrow, boxed, cell, char, cmp, collections, env, error, ffi, fmt, fs, hash, iter, marker, mem, num, ops,
     path, pin, process, ptr, rc, result, slice, str, string, sync, task, thread, time, vec,
 };
-pub mod io { pub use std::io::*; pub use core::io::{BorrowedBuf, BorrowedCursor}; }
+pub mod io {
+    pub use std::io::*;
+    pub use core::io::{BorrowedBuf, BorrowedCursor};
+    pub const DEFAULT_BUF_SIZE: usize = 8 * 1024;
+}
 pub mod panic { pub use std::panic::*; }
 pub mod net { pub use std::net::*; pub use crate::support::net as test; }
 pub mod os {
@@ -136,7 +140,8 @@ impl Assembly {
         };
         for (at, (file, pieces)) in self.files.iter().enumerate() {
             push(&format!("mod {} {{ pub use crate::{}; mod tests {{", file.module(), file.parent), None);
-            for (index, piece) in pieces.iter().enumerate().filter(|(index, _)| !self.wrong.contains_key(&(at, *index))) {
+            for (index, piece) in pieces.iter().enumerate().filter(|(index, _)| !self.wrong.contains_key(&(at, *index)))
+            {
                 push(&piece.code, Some((at, index)));
             }
             push("} }", None);
@@ -157,7 +162,7 @@ impl Assembly {
         fs::write(&source, text)?;
         let mut command = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
         command.args(["--test", "--edition=2024", "--crate-name=tests", "--error-format=json"]).args(options);
-        command.arg("--out-dir").arg(folder).args(libraries.arguments()?).arg(&source).current_dir(folder);
+        command.arg("--out-dir").arg(folder).args(libraries.arguments(std)?).arg(&source).current_dir(folder);
         // The tests lie inside std, and so may use unstable features of the language.
         command.env("RUSTC_BOOTSTRAP", "1");
         let run = process::run(&mut command, BUILD_LIMIT, |_, _| {})?;
@@ -169,7 +174,8 @@ impl Assembly {
             if diagnostic.level != DiagnosticLevel::Error || diagnostic.message.starts_with("aborting due to") {
                 continue;
             }
-            let lines = diagnostic.spans.iter().filter(|span| span.is_primary).filter_map(|span| line_in(span, &source));
+            let lines =
+                diagnostic.spans.iter().filter(|span| span.is_primary).filter_map(|span| line_in(span, &source));
             let owner = lines.filter_map(|line| owners.get(line - 1).copied().flatten()).next();
             match owner {
                 Some(owner) => found.entry(owner).or_insert(diagnostic.message),
@@ -187,7 +193,11 @@ impl Assembly {
 fn line_in(span: &DiagnosticSpan, source: &Path) -> Option<usize> {
     if Path::new(&span.file_name) == source {
         // In a macro of the same file it is the call that matters.
-        return span.expansion.as_ref().and_then(|expansion| line_in(&expansion.span, source)).or(Some(span.line_start));
+        return span
+            .expansion
+            .as_ref()
+            .and_then(|expansion| line_in(&expansion.span, source))
+            .or(Some(span.line_start));
     }
     span.expansion.as_ref().and_then(|expansion| line_in(&expansion.span, source))
 }

@@ -8,6 +8,7 @@ use std::{env, fs};
 use anyhow::{Context as _, bail};
 use cargo_metadata::Message;
 
+use super::doc_examples::Std;
 use crate::parity::rustc;
 use crate::process::{self, Stream, cargo};
 
@@ -53,18 +54,17 @@ impl Libraries {
         Ok(Self { green, libc: libc.context("cargo names no library of libc")? })
     }
 
-    /// Returns the arguments of rustc and rustdoc that make both libraries known.
-    pub(super) fn arguments(&self) -> anyhow::Result<Vec<String>> {
+    /// Returns the arguments of rustc and rustdoc that make the libraries known.
+    pub(super) fn arguments(&self, std: Std) -> anyhow::Result<Vec<String>> {
         let folder = self.green.parent().context("green's library lies in a folder")?;
         let deps = if folder.ends_with("deps") { folder.to_owned() } else { folder.join("deps") };
-        Ok(vec![
-            "-L".to_owned(),
-            format!("dependency={}", deps.display()),
-            "--extern".to_owned(),
-            format!("green={}", self.green.display()),
-            "--extern".to_owned(),
-            format!("libc={}", self.libc.display()),
-        ])
+        let mut arguments = vec!["-L".to_owned(), format!("dependency={}", deps.display())];
+        arguments.extend(["--extern".to_owned(), format!("libc={}", self.libc.display())]);
+        // A compiler that knows green calls std's own types by green's paths.
+        if std == Std::Green {
+            arguments.extend(["--extern".to_owned(), format!("green={}", self.green.display())]);
+        }
+        Ok(arguments)
     }
 }
 

@@ -47,7 +47,8 @@ pub(super) fn examples(version: &str, unstable: usize, own: &Outcomes, compariso
          `extern crate green as std` in front of each, and lets rustdoc compile and run them as it does for std.\n\n\
          **{} of the {} examples that pass with std {version} pass with green.**\n\n\
          {unstable} more ask for unstable features. ",
-        comparison.good(), comparison.std.len(),
+        comparison.good(),
+        comparison.std.len(),
     );
     let _ = match own.len() - comparison.std.len() {
         0 => writeln!(page, "All others pass with std.\n"),
@@ -66,7 +67,8 @@ pub(super) fn examples(version: &str, unstable: usize, own: &Outcomes, compariso
 pub(super) fn tests(version: &str, tests: &[Test], settings: &[Setting], comparisons: &[Comparison]) -> String {
     let first = &comparisons[0];
     let left_out: Vec<&Test> = tests.iter().filter(|test| test.wrong.is_some()).collect();
-    let all = comparisons.iter().map(Comparison::good).min().unwrap_or_default();
+    let differ: BTreeSet<&String> = comparisons.iter().flat_map(|comparison| comparison.differences.keys()).collect();
+    let all = first.std.len() - differ.len();
     let mut page = format!(
         "# Std's own tests\n\nThis page is written by `cargo xtask parity --std-tests`, which takes the tests of std {version} \
          out of the toolchain's component rust-src (nothing of them is kept here), makes one crate of them in which `std` is \
