@@ -4,6 +4,8 @@ mod modes;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use green_thread as thread;
@@ -97,6 +99,23 @@ fn park_timeout_ends_by_itself() {
     while before.elapsed() < span {
         thread::park_timeout(span.saturating_sub(before.elapsed()));
     }
+}
+
+/// Such a deadline lies behind the end of the hub's clock: a hub that sleeps towards it must not add to it.
+#[test]
+fn park_timeout_of_ages_waits_for_the_token() {
+    let woken = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&woken);
+    let child = thread::spawn(move || {
+        while !flag.load(Ordering::Acquire) {
+            thread::park_timeout(Duration::from_millis(u64::MAX));
+        }
+    });
+    // Time for the child's hub to lie down with nothing but that timer; more or less of it only proves less.
+    thread::sleep(Duration::from_millis(30));
+    woken.store(true, Ordering::Release);
+    child.thread().unpark();
+    child.join_timeout(Duration::from_secs(20)).expect("the hub runs on").unwrap();
 }
 
 #[test]
