@@ -175,8 +175,9 @@ impl<T> Receiver<T> {
 
     #[cold]
     fn wait_for_turn(&self, deadline: Option<Instant>) -> Result<(), RecvTimeoutError> {
-        self.contended.set(true);
         while self.busy.get() {
+            // Each time: a turn that began and ended since this one was notified found nobody in the queue.
+            self.contended.set(true);
             match self.others.wait_until(deadline, WaitReason::Receive, || self.busy.get()) {
                 Outcome::Unparked => {}
                 Outcome::TimedOut => return Err(RecvTimeoutError::Timeout),
@@ -186,7 +187,7 @@ impl<T> Receiver<T> {
         Ok(())
     }
 
-    /// Lets the next in line have a turn, and a wait over several things announce itself.
+    /// Lets the next in line have a turn, and waits over several things announce themselves.
     #[cold]
     fn pass_on_turn(&self) {
         if !self.others.notify_one() {
@@ -204,7 +205,8 @@ impl<T> Receiver<T> {
                 Err(Empty::At(tail)) => tail,
             };
             if tail & WAITING != 0 {
-                // A wait over several things has left it.
+                // Waits over several things have left it. They are there still, perhaps, and are told when this turn ends.
+                self.contended.set(true);
                 self.retract(tail);
                 continue;
             }
