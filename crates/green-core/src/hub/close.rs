@@ -123,7 +123,7 @@ impl Hub {
             // A `Stack` that is dropped leaks its slot: it stays mapped for ever, for somebody may borrow from it (I8).
             record.stack.set(None);
             if let Some(task) = record.task.take() {
-                task.give_up(Box::new(Abandoned));
+                task.leak();
             }
         }
         let duties = self.leaks.take();
