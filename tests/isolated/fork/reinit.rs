@@ -16,7 +16,7 @@ use green::net::{TcpListener, TcpStream, ToSocketAddrs};
 use green::pool::tpool;
 use green::process::Command;
 use green::signal::{SIGUSR1, Signals};
-use green::sync::{Mutex, Semaphore, mpmc, mpsc};
+use green::sync::{Mutex, Once, Semaphore, mpmc, mpsc};
 use green::{fs, io, thread, time};
 use green_tests::{Mode, holds_in};
 
@@ -580,6 +580,36 @@ fn inside_of_what_leads_back_to_the_old_hub_the_call_is_refused_and_outside_it_i
         tpool::execute(|| fork(|| assert_eq!(reinit(), Err(ReinitError::Entangled))).expect_success());
         assert_eq!(reinit(), Ok(()), "nor is there anything in a process that was not forked");
         use_everything();
+    });
+}
+
+/// The root may be in the middle of an initialisation that would be given up if its OS thread ended: that goes on, and nobody
+/// else's is taken for it.
+#[test]
+fn an_initialisation_of_the_root_goes_on_in_the_child() {
+    static OURS: Once = Once::new();
+    static ANOTHERS: Once = Once::new();
+    alone("an_initialisation_of_the_root_goes_on_in_the_child", || {
+        // Beside one that has begun, a root can be on a stack that is leaked.
+        let mut coroutine = Coroutine::<(), (), ()>::new(|yielder, ()| yielder.suspend(()));
+        assert_eq!(coroutine.resume(()), Step::Yield(()));
+        fork(|| {
+            let mut others = Vec::new();
+            OURS.call_once(|| {
+                drop(coroutine);
+                reinit().unwrap();
+                others.push(thread::spawn_local(|| ANOTHERS.call_once(thread::park)));
+                others.push(thread::spawn_local(|| OURS.call_once(|| unreachable!("it has begun"))));
+                thread::yield_now();
+                assert!(others.iter().all(|other| !other.is_finished()));
+            });
+            others.pop().unwrap().join().unwrap();
+            others[0].thread().unpark();
+            others.pop().unwrap().join().unwrap();
+            assert!(OURS.is_completed() && ANOTHERS.is_completed());
+            use_everything();
+        })
+        .expect_success();
     });
 }
 

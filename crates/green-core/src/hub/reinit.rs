@@ -171,6 +171,7 @@ impl Hub {
         root.task.set(None);
         root.locals.take_over(&before.locals);
         root.greenlets.set(before.greenlets.take());
+        self.leaks.take_over(&old.leaks, before, Unparker::of(root));
         if let Some(task) = before.task.take() {
             if !task.identity().start_again(Unparker::of(root)) {
                 root.interrupts.set_killed();
