@@ -613,6 +613,34 @@ fn an_initialisation_of_the_root_goes_on_in_the_child() {
     });
 }
 
+/// What was to wake the root before it moved wakes it afterwards, after two forks too.
+#[test]
+fn a_future_of_the_root_goes_on_in_the_child() {
+    alone("a_future_of_the_root_goes_on_in_the_child", || {
+        let later = |n| thread::spawn_after(Duration::from_millis(1), move || n);
+        fork(|| {
+            let sum = thread::block_on(async {
+                reinit().unwrap();
+                let one = later(1).await.unwrap();
+                // SAFETY: see `fork`, by which the child of this child ends too.
+                let pid = unsafe { libc::fork() };
+                if pid == 0 {
+                    // SAFETY: the call takes a number.
+                    unsafe { libc::alarm(30) };
+                    reinit().unwrap();
+                }
+                let two = later(2).await.unwrap();
+                if pid > 0 {
+                    Forked(pid).expect_success();
+                }
+                one + two
+            });
+            assert_eq!(sum, 3);
+        })
+        .expect_success();
+    });
+}
+
 #[test]
 fn other_os_threads_of_the_child_are_to_come_later() {
     alone("other_os_threads_of_the_child_are_to_come_later", || {

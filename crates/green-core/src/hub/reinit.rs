@@ -167,6 +167,7 @@ impl Hub {
     /// Takes over the root of `old`, and what can be used of it.
     fn succeed(&self, old: &Hub) {
         let (root, before) = (self.current(), old.current());
+        old.shared.note_moved(Unparker::of(before), Unparker::of(root));
         // Nobody else knows what this new root was called.
         root.task.set(None);
         root.locals.take_over(&before.locals);
