@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use crate::sys;
 
 /// Returns a number that differs between a process and the children that were forked from it, once green is in use.
+#[inline]
 pub fn process_number() -> u32 {
     sys::fork_generation()
 }

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitStatus;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use green::net::{TcpListener, TcpStream, ToSocketAddrs};
 use green::pool::tpool;
 use green::process::Command;
 use green::signal::{SIGUSR1, Signals};
-use green::sync::{Mutex, Once, Semaphore, mpmc, mpsc};
+use green::sync::{Mutex, Once, Select, Semaphore, mpmc, mpsc};
 use green::{fs, io, thread, time};
 use green_tests::{Mode, holds_in};
 
@@ -452,6 +453,38 @@ fn objects_for_which_the_parents_green_threads_wait_can_be_used_in_the_child() {
         assert_eq!(numbers.chain(here.into_iter().map(|thread| thread.join().unwrap())).sum::<u32>(), 6);
         // The guard went with the closure that has run in the child only.
         contender.join().unwrap();
+    });
+}
+
+/// In the parent the one that receives has its turn, which in the child is nobody's.
+#[test]
+fn a_receiver_that_is_shared_with_the_parents_green_threads_can_be_used_in_the_child() {
+    alone("a_receiver_that_is_shared_with_the_parents_green_threads_can_be_used_in_the_child", || {
+        let recv = |receiver: &mpsc::Receiver<u32>| receiver.recv().unwrap();
+        let select = |receiver: &mpsc::Receiver<u32>| Select::new().on(receiver, Result::unwrap).wait();
+        let ways: [fn(&mpsc::Receiver<u32>) -> u32; 2] = [recv, select];
+        for in_parent in ways {
+            let (sender, receiver) = mpsc::channel();
+            let receiver = Rc::new(receiver);
+            let receives = |way: fn(&mpsc::Receiver<u32>) -> u32| {
+                let receiver = Rc::clone(&receiver);
+                thread::spawn_local(move || way(&receiver))
+            };
+            let mut waiting = vec![receives(in_parent), receives(select)];
+            thread::yield_now();
+            for in_child in ways {
+                fork_anew(|| {
+                    let own = [receives(in_child), receives(in_child)];
+                    thread::yield_now();
+                    (0..3).for_each(|number| sender.send(number).unwrap());
+                    let own: u32 = own.into_iter().map(|own| own.join().unwrap()).sum();
+                    assert_eq!(own + in_child(&receiver), 3);
+                })
+                .expect_success();
+            }
+            (0..2).for_each(|number| sender.send(number).unwrap());
+            assert_eq!(waiting.drain(..).map(|thread| thread.join().unwrap()).sum::<u32>(), 1);
+        }
     });
 }
 
