@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use green::coroutine::{Coroutine, Step};
 use green::hub::{HubHandle, ReinitError, reinit_after_fork, schedule_call};
@@ -671,6 +671,23 @@ fn a_future_of_the_root_goes_on_in_the_child() {
             assert_eq!(sum, 3);
         })
         .expect_success();
+    });
+}
+
+/// It comes back to a pool without jobs, whose other threads are not there: like any OS thread that has returned it ends, and as the
+/// last one ends the process.
+#[test]
+fn a_job_that_ends_in_the_child_ends_the_child() {
+    alone("a_job_that_ends_in_the_child_ends_the_child", || {
+        let other = thread::spawn_local(thread::park);
+        let start = Instant::now();
+        // SAFETY: the child has nothing to do but to end.
+        let pid = tpool::execute(|| unsafe { libc::fork() });
+        assert!(Forked(pid).wait().success());
+        assert!(start.elapsed() < Duration::from_secs(5), "it waited for jobs");
+        assert_eq!(tpool::execute(|| 1), 1);
+        other.thread().unpark();
+        other.join().unwrap();
     });
 }
 
