@@ -14,6 +14,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use crate::debug::watchdog;
+use crate::fork;
 use crate::hub::{Hub, Kind, Moment};
 use crate::mode;
 use crate::process_lock::{Held, ProcessLock};
@@ -106,6 +107,8 @@ pub(crate) fn renew() -> &'static Hub {
 }
 
 fn put(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
+    // First of all, for what comes next has locks.
+    sys::install_fork_guard(fork::WATCHER);
     let hub = reusable().unwrap_or_else(|| {
         let hub: &'static Hub = Box::leak(Box::new(Hub::new()));
         watchdog::add(hub.shared(), hub.pulse());
