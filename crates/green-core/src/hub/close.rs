@@ -7,6 +7,7 @@
 //! are valid on it.
 
 use super::{Hub, TimerEvent};
+use crate::debug::watchdog;
 use crate::record::{Record, State};
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
@@ -117,6 +118,9 @@ impl Hub {
         });
         for record in leaked {
             record.state.set(State::Leaked);
+            if watchdog::is_on() {
+                watchdog::note_end(record);
+            }
             record.end_generation();
             record.node.for_each(Node::abandon);
             record.slot.forget();

@@ -227,7 +227,7 @@ impl Extras {
 
 /// Calls `f`. A panic was reported by the panic hook and goes no further, nor does one of its payload's destructor. Never
 /// unwinds.
-pub(super) fn contain(f: impl FnOnce()) {
+pub(crate) fn contain(f: impl FnOnce()) {
     let dropped = catch_unwind(AssertUnwindSafe(f)).or_else(|payload| catch_unwind(AssertUnwindSafe(|| drop(payload))));
     // The payload of that one is leaked, lest it go on like this.
     dropped.unwrap_or_else(mem::forget);
