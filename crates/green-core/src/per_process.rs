@@ -15,11 +15,13 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::sys;
+use crate::{fork, sys};
 
-/// Returns a number that differs between a process and the children that were forked from it, once green is in use.
+/// Returns a number that differs between a process and the children that are forked from it from now on.
 #[inline]
 pub fn process_number() -> u32 {
+    // There may be no hub yet.
+    sys::install_fork_guard(fork::WATCHER);
     sys::fork_generation()
 }
 
@@ -74,7 +76,7 @@ impl<T> PerProcess<T> {
 
     #[cold]
     fn make(&self, before: *mut Node<T>) -> &T {
-        let own = Box::into_raw(Box::new(Node { generation: sys::fork_generation(), value: (self.make)() }));
+        let own = Box::into_raw(Box::new(Node { generation: process_number(), value: (self.make)() }));
         let published = match self.newest.compare_exchange(before, own, Ordering::AcqRel, Ordering::Acquire) {
             // What was there is a parent's, and stays.
             Ok(_) => own,

@@ -691,6 +691,24 @@ fn a_job_that_ends_in_the_child_ends_the_child() {
     });
 }
 
+/// A pool can be used by OS threads that never wait by green.
+#[test]
+fn a_pool_without_a_hub_is_the_childs_own_too() {
+    alone("a_pool_without_a_hub_is_the_childs_own_too", || {
+        let works = || {
+            let job = tpool::spawn(|| ());
+            let start = Instant::now();
+            while !job.is_finished() {
+                assert!(start.elapsed() < Duration::from_secs(5), "nobody does the job");
+                std::thread::yield_now();
+            }
+        };
+        works();
+        fork_anew(works).expect_success();
+        works();
+    });
+}
+
 #[test]
 fn other_os_threads_of_the_child_are_to_come_later() {
     alone("other_os_threads_of_the_child_are_to_come_later", || {
