@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use green::coroutine::{Coroutine, Step};
 use green::hub::{HubHandle, ReinitError, reinit_after_fork, schedule_call};
 use green::inherited::Inherited;
-use green::net::{TcpListener, TcpStream, ToSocketAddrs};
+use green::net::resolve::{Resolver, set_resolver};
+use green::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use green::pool::tpool;
 use green::process::Command;
 use green::signal::{SIGUSR1, Signals};
@@ -746,6 +747,44 @@ fn a_choice_of_what_is_green_holds_in_the_child() {
             use_everything();
         })
         .expect_success();
+    });
+}
+
+/// A resolver is the children's too, even if a fork comes in the middle of its being set: then the child may have the C library's.
+#[test]
+fn a_resolver_is_inherited() {
+    struct Here(u16);
+
+    impl Resolver for Here {
+        fn resolve(&self, _host: &str) -> io::Result<Vec<SocketAddr>> {
+            Ok(vec![([127, 0, 0, 1], self.0).into()])
+        }
+    }
+
+    alone("a_resolver_is_inherited", || {
+        let looks_up = |name: &str| (name, 7).to_socket_addrs().unwrap().all(|address| address.ip().is_loopback());
+        let over = Arc::new(AtomicUsize::new(0));
+        set_resolver(Here(0));
+        assert!(looks_up("somewhere.test"));
+        fork_anew(|| assert!(looks_up("somewhere.test"))).expect_success();
+        let setter = std::thread::spawn({
+            let over = Arc::clone(&over);
+            move || {
+                while over.load(Ordering::Relaxed) == 0 {
+                    set_resolver(Here(1));
+                }
+            }
+        });
+        for _ in 0..60 {
+            fork_anew(|| {
+                assert!(looks_up("localhost"));
+                set_resolver(Here(2));
+                assert!(looks_up("somewhere.test"));
+            })
+            .expect_success();
+        }
+        over.store(1, Ordering::Relaxed);
+        setter.join().unwrap();
     });
 }
 
