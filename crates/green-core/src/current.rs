@@ -17,7 +17,7 @@ use crate::debug::watchdog;
 use crate::fork;
 use crate::hub::{Hub, Kind, Moment};
 use crate::mode;
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::{Held, ProcessLock, keep};
 use crate::spawn::unstarted::Task;
 use crate::sys;
 
@@ -68,7 +68,7 @@ static CLOSED: ProcessLock<Vec<Pooled>> = ProcessLock::new(Vec::new());
 
 /// Takes the lock of the pool, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new(CLOSED.lock())
+    keep(CLOSED.lock())
 }
 
 /// Returns this OS thread's hub if it has one.

@@ -50,7 +50,11 @@ fn release() {
 }
 
 fn begin_child() {
-    release();
+    // What they were kept in is leaked. The allocator may be locked here for ever, by an OS thread of the parent, if it does not
+    // mind forks as glibc's does; and a child that is going to exec has no use for it.
+    if let Some(mut held) = HELD.take() {
+        held.iter_mut().for_each(|locks| locks.release());
+    }
     // The parent's green threads must not run here. Each park looks at the generation; a yield only if its budget is spent.
     if let Some(hub) = current::existing() {
         hub.spend_all();
