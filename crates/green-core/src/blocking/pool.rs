@@ -72,7 +72,7 @@ pub struct Pool {
     /// The child of a fork has none of its threads, and nobody who waits for the jobs.
     jobs: PerProcess<Mutex<Jobs>>,
     /// Told each time when a worker has left.
-    left: WaitQueue,
+    left: PerProcess<WaitQueue>,
 }
 
 /// `str::contains`, in a constant.
@@ -131,7 +131,7 @@ impl Pool {
             max: AtomicUsize::new(max),
             patience: PATIENCE,
             jobs: PerProcess::new(|| Mutex::new(Crew::new())),
-            left: WaitQueue::new(),
+            left: PerProcess::new(WaitQueue::new),
         }
     }
 
