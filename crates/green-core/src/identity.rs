@@ -146,8 +146,12 @@ impl Identity {
         self.exit.store(exit as u8, Ordering::Relaxed);
     }
 
-    /// Returns how it ended, to somebody who has seen CLOSED or DONE.
+    /// Returns how it ended, to somebody who has seen CLOSED or DONE, or that it is over.
     pub(crate) fn exit(&self) -> Exit {
+        if self.is_left_behind() && !self.is_done() {
+            // Whatever it was about to end as, it never will.
+            return Exit::Abandoned;
+        }
         Exit::from_u8(self.exit.load(Ordering::Relaxed))
     }
 

@@ -19,6 +19,7 @@ use green::pool::tpool;
 use green::process::Command;
 use green::signal::{SIGUSR1, Signals};
 use green::sync::{Mutex, Once, Select, Semaphore, mpmc, mpsc};
+use green::thread::Exit;
 use green::{fs, io, thread, time};
 use green_tests::{Mode, holds_in};
 
@@ -672,6 +673,33 @@ fn a_future_of_the_root_goes_on_in_the_child() {
             assert_eq!(sum, 3);
         })
         .expect_success();
+    });
+}
+
+/// Its closure has returned in the parent, and what comes after has not: in the child it has no result, and says so.
+#[test]
+fn a_green_thread_in_the_middle_of_its_end_is_abandoned_in_the_child() {
+    alone("a_green_thread_in_the_middle_of_its_end_is_abandoned_in_the_child", || {
+        let (ending, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let child = thread::spawn_local(|| ());
+        child.link({
+            let (ending, go_on) = (Arc::clone(&ending), Arc::clone(&go_on));
+            move |_| {
+                ending.add_permits(1);
+                drop(go_on.acquire());
+            }
+        });
+        drop(ending.acquire());
+        let remote = child.remote();
+        fork_anew(|| {
+            assert_eq!(remote.exit(), Some(Exit::Abandoned));
+            remote.wait();
+        })
+        .expect_success();
+        assert_eq!(remote.exit(), None);
+        go_on.add_permits(1);
+        child.join().unwrap();
+        assert_eq!(remote.exit(), Some(Exit::Returned));
     });
 }
 
