@@ -85,6 +85,9 @@ pub mod spawn;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "mapped memory")]
 mod stack;
+#[expect(unsafe_code, reason = "values that are copied out of shared slots")]
+#[cfg_attr(loom, expect(dead_code, reason = "models use a part"))]
+mod steal_ring;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "system calls")]
 mod sys;

@@ -26,6 +26,7 @@ const ALLOWED: &[&str] = &[
     "crates/green-core/src/spawn.rs",
     "crates/green-core/src/spawn/",
     "crates/green-core/src/stack/",
+    "crates/green-core/src/steal_ring.rs",
     "crates/green-core/src/sys/",
     "crates/green-core/src/unpark.rs",
     "crates/green-core/src/wait_queue/",

@@ -100,8 +100,7 @@ impl Hub {
 
     fn drop_unstarted(&self) {
         self.run_queue.clear().into_iter().for_each(abandon);
-        let shared = std::mem::take(&mut *self.shared.unstarted().lock());
-        shared.into_iter().for_each(abandon);
+        self.shared.unstarted().take_rest().into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {
             task.give_up(Box::new(error));
         }

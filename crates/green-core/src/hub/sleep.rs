@@ -30,7 +30,7 @@ impl Hub {
         self.stacks.help_out();
         if self.run_queue.trim() {
             // What was unstarted had entries there.
-            self.shared.unstarted().lock().shrink_to_fit();
+            self.shared.unstarted().trim();
         }
         let begin = self.now.get();
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
