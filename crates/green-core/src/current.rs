@@ -14,9 +14,10 @@ use std::ptr;
 use std::sync::Arc;
 
 use crate::debug::watchdog;
+use crate::fork;
 use crate::hub::{Hub, Kind, Moment};
 use crate::mode;
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::{Held, ProcessLock, keep};
 use crate::spawn::unstarted::Task;
 use crate::sys;
 
@@ -67,7 +68,7 @@ static CLOSED: ProcessLock<Vec<Pooled>> = ProcessLock::new(Vec::new());
 
 /// Takes the lock of the pool, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new(CLOSED.lock())
+    keep(CLOSED.lock())
 }
 
 /// Returns this OS thread's hub if it has one.
@@ -106,6 +107,8 @@ pub(crate) fn renew() -> &'static Hub {
 }
 
 fn put(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
+    // First of all, for what comes next has locks.
+    sys::install_fork_guard(fork::WATCHER);
     let hub = reusable().unwrap_or_else(|| {
         let hub: &'static Hub = Box::leak(Box::new(Hub::new()));
         watchdog::add(hub.shared(), hub.pulse());

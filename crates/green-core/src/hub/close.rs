@@ -7,6 +7,7 @@
 //! are valid on it.
 
 use super::{Hub, TimerEvent};
+use crate::debug::watchdog;
 use crate::record::{Record, State};
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
@@ -116,13 +117,16 @@ impl Hub {
         });
         for record in leaked {
             record.state.set(State::Leaked);
+            if watchdog::is_on() {
+                watchdog::note_end(record);
+            }
             record.end_generation();
             record.node.for_each(Node::abandon);
             record.slot.forget();
             // A `Stack` that is dropped leaks its slot: it stays mapped for ever, for somebody may borrow from it (I8).
             record.stack.set(None);
             if let Some(task) = record.task.take() {
-                task.give_up(Box::new(Abandoned));
+                task.leak();
             }
         }
         let duties = self.leaks.take();

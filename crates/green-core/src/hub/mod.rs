@@ -83,7 +83,7 @@ use crate::sys;
 use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
-use crate::{current, fork, greenlet, kill};
+use crate::{current, greenlet, kill};
 use calls::{Calls, Due};
 use handle::Posts;
 use leaks::Leaks;
@@ -232,7 +232,6 @@ impl Hub {
     /// Takes the hub into use on this OS thread.
     pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
         OPENED.fetch_add(1, Ordering::Relaxed);
-        sys::install_fork_guard(fork::WATCHER);
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()
         {

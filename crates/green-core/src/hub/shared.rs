@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     searchable: AtomicBool,
     /// The fork generation in which the hub may be used: the poll and the eventfd are that process's own.
     fork: AtomicU32,
+    /// The root that went on elsewhere in the child of a fork, and as whom.
+    moved: OnceLock<(Unparker, Unparker)>,
 }
 
 impl Shared {
@@ -79,6 +81,7 @@ impl Shared {
             looking: AtomicBool::new(false),
             searchable: AtomicBool::new(false),
             fork: AtomicU32::new(0),
+            moved: OnceLock::new(),
         }
     }
 
@@ -97,13 +100,29 @@ impl Shared {
     pub(crate) fn send(&self, message: Message) -> bool {
         if self.is_forked() {
             // Nobody reads it, and another OS thread may have been in the middle of such a push when this process was forked.
-            return false;
+            return self.forward(&message);
         }
         let bed = self.inbox.push(message);
         if let Some(bed) = bed {
             self.ring(bed);
         }
         bed.is_some()
+    }
+
+    /// Notes that `root` goes on as `successor`, in the child of a fork.
+    pub(crate) fn note_moved(&self, root: Unparker, successor: Unparker) {
+        let _ = self.moved.set((root, successor));
+    }
+
+    /// Wakes the root that went on elsewhere, if the message is for it: whoever made it may have an unparker from before.
+    #[cold]
+    fn forward(&self, message: &Message) -> bool {
+        if let (Message::Unpark(unparker), Some((root, successor))) = (message, self.moved.get())
+            && unparker == root
+        {
+            successor.unpark();
+        }
+        false
     }
 
     /// Wakes the owner if it sleeps, without a message; returns whether it slept.

@@ -81,7 +81,8 @@ impl Hub {
         let deadline = timers.next_deadline()?;
         let left = deadline.saturating_sub(clock::ticks(clock::now()));
         let slack = if timers.len() >= MANY { MOST } else { (left / 8).min(LEAST) };
-        let shared = deadline + slack;
+        // What is never due is at the end of the scale.
+        let shared = deadline.saturating_add(slack);
         Some(if timers.has_second_by(shared) { shared } else { deadline })
     }
 

@@ -155,7 +155,7 @@ where
 
     fn abandon(&self, payload: Box<dyn Any + Send>) {
         self.identity.set_exit(self.extras.exit_of_unrun(&*payload));
-        // SAFETY: only the runner calls this, instead of `run` or after the running stack was given up for ever.
+        // SAFETY: only the runner calls this, before `done`: instead of `run`, or after the running stack was given up for ever.
         let stage = unsafe { self.replace(Stage::Ended(Err(payload))) };
         // The closure is dropped here, on the runner's OS thread; a panic of its destructor is its own affair.
         contain(|| drop(stage));

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use super::Abandoned;
 use super::identity_ref::Identified;
 use crate::stack::{Credit, StackSize};
 use crate::steal_ring::{InWords, Words};
@@ -38,6 +39,17 @@ impl dyn Task {
         self.abandon(payload);
         self.exit();
         self.complete();
+    }
+
+    /// Ends a green thread that is suspended for ever, because its OS thread ends (I15). Never unwinds.
+    pub(crate) fn leak(&self) {
+        if !self.identity().is_done() {
+            return self.give_up(Box::new(Abandoned));
+        }
+        // It was at what comes after its end. The result is the joiner's, who may be taking it at this moment.
+        if let Some(extras) = self.extras() {
+            extras.wake_all();
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::slab::{Slab, stride};
 use super::{Stack, StackSize};
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::{Held, ProcessLock, keep};
 
 /// The promise that a slot of some size is there when it is needed.
 ///
@@ -93,7 +93,7 @@ static CLASSES: [Class; StackSize::CLASSES] = [const { Class::new() }; StackSize
 
 /// Takes the locks of all classes, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new(CLASSES.each_ref().map(|class| class.state.lock()))
+    keep(CLASSES.each_ref().map(|class| class.state.lock()))
 }
 
 impl Class {

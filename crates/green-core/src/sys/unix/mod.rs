@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libc::{c_int, timespec};
 
-use crate::process_lock::Held;
+use crate::process_lock::{Held, keep};
 
 pub(super) mod alternate_stack;
 pub(super) mod ancillary;
@@ -58,7 +58,7 @@ pub(crate) fn set_timer_slack() {
 
 /// Takes the locks around what this module keeps for the process, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new([guard::hold(), region::hold()])
+    keep((guard::hold(), region::hold()))
 }
 
 /// Turns the -1 of a system call into the error that it left in `errno`.
