@@ -220,7 +220,9 @@ fn nightly(arguments: &[&str]) -> Command {
     command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(crate::root());
     for (name, _) in std::env::vars_os() {
         // What the outer cargo says of its own toolchain, and what would be added to the flags below.
-        if name.to_str().is_some_and(|name| matches!(name, "CARGO" | "RUSTC" | "RUSTUP_TOOLCHAIN" | "RUSTFLAGS" | "GREEN" | "GREEN_HUBS")) {
+        if name.to_str().is_some_and(|name| {
+            matches!(name, "CARGO" | "RUSTC" | "RUSTUP_TOOLCHAIN" | "RUSTFLAGS" | "GREEN" | "GREEN_HUBS")
+        }) {
             command.env_remove(name);
         }
     }
@@ -260,7 +262,11 @@ impl Suite {
     /// Returns the command for a run with `seed`, and the flags that it gives to Miri.
     fn command(&self, filter: Option<&str>, seed: u32) -> (Command, String) {
         let mut command = nightly(&["miri", "test", "--package", self.package]);
-        command.args(self.targets.iter().flat_map(|target| target.split(' '))).args(["--target-dir", "target/miri", "--"]);
+        command.args(self.targets.iter().flat_map(|target| target.split(' '))).args([
+            "--target-dir",
+            "target/miri",
+            "--",
+        ]);
         match filter {
             Some(filter) => command.arg(filter),
             None => command.args(self.filters),

@@ -317,8 +317,8 @@ fn a_selection_takes_one_and_leaves_the_other() {
             both
         }
     });
-    let putters = [(left, "left"), (right, "right")]
-        .map(|(queue, text)| spawn(move || queue.put(text.to_owned()).unwrap()));
+    let putters =
+        [(left, "left"), (right, "right")].map(|(queue, text)| spawn(move || queue.put(text.to_owned()).unwrap()));
     putters.into_iter().for_each(|putter| putter.join().unwrap());
     assert_eq!(taker.join().unwrap(), ["left", "right"]);
 }
