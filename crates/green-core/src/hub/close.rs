@@ -18,6 +18,7 @@ use crate::{greenlet, local};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// Before any thread-local of the OS thread is destroyed that a suspended frame may borrow.
+    #[cfg_attr(miri, expect(dead_code, reason = "Miri does not announce the end of an OS thread"))]
     First,
     /// Among the destructors of thread-locals: others may have run.
     Late,
