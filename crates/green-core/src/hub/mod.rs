@@ -120,6 +120,10 @@ pub(crate) enum TimerEvent {
     Call(Box<Due>),
 }
 
+/// How many looks in vain in a row make a loop that waits by looking: more than code takes that does not, and still a
+/// matter of microseconds.
+const MANY_LOOKS: u32 = 1_000;
+
 // Most green threads that wait have one.
 const _: () = assert!(size_of::<TimerEvent>() <= 24);
 
@@ -172,6 +176,8 @@ pub(crate) struct Hub {
     now: Cell<u64>,
     polled: Cell<u64>,
     io_budget: Cell<u32>,
+    /// How many looks in vain there were since the last park.
+    looks: Cell<u32>,
     /// True from a successful `accept` to the next spawn of that green thread: placement asks for it.
     accepted: Cell<Option<Unparker>>,
     alternate_stack: Cell<Option<sys::AlternateStack>>,
@@ -224,6 +230,7 @@ impl Hub {
             now: Cell::new(0),
             polled: Cell::new(0),
             io_budget: Cell::new(crate::run_queue::BUDGET),
+            looks: Cell::new(0),
             accepted: Cell::new(None),
             alternate_stack: Cell::new(None),
         }
@@ -364,6 +371,24 @@ impl Hub {
         if left == 0 {
             self.yield_current();
         }
+    }
+
+    /// Counts a look in vain; see [`asked_in_vain`](crate::park::asked_in_vain).
+    pub(crate) fn count_look(&self) {
+        let looks = self.looks.get() + 1;
+        if looks < MANY_LOOKS {
+            self.looks.set(looks);
+        } else {
+            self.looks.set(0);
+            self.yield_current();
+        }
+    }
+
+    /// Starts both counts of calls without a wait again: the running green thread waits.
+    #[inline]
+    pub(crate) fn renew_budgets(&self) {
+        self.io_budget.set(crate::run_queue::BUDGET);
+        self.looks.set(0);
     }
 
     /// Wakes a green thread of this hub that has slept for long, as those have that wait for the world.
