@@ -45,6 +45,9 @@ compared! {
     locks {
         a_mutex a_poisoned_mutex a_rwlock a_condvar a_barrier once once_locks lazy_locks
     }
+    looks {
+        for_a_message for_room for_a_lock for_a_value for_an_end for_bytes_and_peers
+    }
     pipes {
         ends waits lines_and_copies
     }

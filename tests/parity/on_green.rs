@@ -11,6 +11,8 @@ pub(crate) mod children;
 pub(crate) mod files;
 #[path = "programs/locks.rs"]
 pub(crate) mod locks;
+#[path = "programs/looks.rs"]
+pub(crate) mod looks;
 #[path = "programs/pipes.rs"]
 pub(crate) mod pipes;
 #[path = "programs/streams.rs"]

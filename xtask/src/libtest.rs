@@ -31,6 +31,8 @@ pub(crate) struct TestLog {
     pub(crate) finished: Vec<String>,
     /// The part of `finished` that failed.
     pub(crate) failed: Vec<String>,
+    /// The part of `finished` that was not run.
+    pub(crate) ignored: Vec<String>,
     /// The texts behind the skip marks.
     pub(crate) skips: Vec<String>,
     /// The sum of the `test result:` lines.
@@ -51,6 +53,9 @@ impl TestLog {
         } else if let Some((name, end)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) {
             if end == "FAILED" {
                 self.failed.push(name.to_owned());
+            }
+            if end.starts_with("ignored") {
+                self.ignored.push(name.to_owned());
             }
             if end == "FAILED" || end.starts_with("ok") || end.starts_with("ignored") {
                 self.finished.push(name.to_owned());

@@ -46,6 +46,26 @@ impl sys::AtEnd for AtEnd {
     }
 }
 
+/// The hub that an OS thread hands to the one which goes on in its place: under Miri, where each stack is one.
+#[cfg(miri)]
+pub(crate) struct Carried(*const Hub);
+
+// SAFETY: who receives it goes on where the sender leaves off, ordered by the lock through which it goes.
+#[cfg(miri)]
+unsafe impl Send for Carried {}
+
+/// Returns the hub for the OS thread that goes on in place of this one.
+#[cfg(miri)]
+pub(crate) fn carry() -> Carried {
+    Carried(CURRENT.get())
+}
+
+/// Goes on in place of the OS thread that has sent its hub.
+#[cfg(miri)]
+pub(crate) fn continue_on(hub: Carried) {
+    CURRENT.set(hub.0);
+}
+
 fn close(moment: Moment) {
     if let Some(hub) = existing() {
         let reusable = hub.close(moment);

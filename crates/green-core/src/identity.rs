@@ -136,6 +136,13 @@ impl Identity {
         Done { ends, has_wakers: before & WAKERS != 0 }
     }
 
+    /// Marks the end of one that nobody has joined, detached, killed or added anything to; returns false, and does nothing, if
+    /// somebody has.
+    pub(crate) fn end_quietly(&self) -> bool {
+        let end = self.ends.compare_exchange(STARTED, STARTED | CLOSED | DONE, Ordering::AcqRel, Ordering::Relaxed);
+        end.is_ok()
+    }
+
     /// Announces async tasks that wait for the end; returns false if that has come.
     pub(crate) fn announce_waker(&self) -> bool {
         self.ends.fetch_or(WAKERS, Ordering::AcqRel) & DONE == 0

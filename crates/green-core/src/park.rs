@@ -36,6 +36,34 @@ pub fn yield_now() {
     kill::deliver_pending(hub);
 }
 
+/// Says that the running green thread has looked whether somebody else has got so far, and nobody had. A thousand such
+/// looks with no park between them let the other green threads of this hub run first. Not a kill point.
+///
+/// A loop of looks (`while rx.try_recv().is_err() {}`) is how code waits that knows no better, and std's threads, which the
+/// system preempts, come through it. A single look, or a hundred, never switches: who takes one may hold a lock that is
+/// not green's.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+///
+/// static DONE: AtomicBool = AtomicBool::new(false);
+/// let other = green_core::spawn::spawn_local(Default::default(), || DONE.store(true, Relaxed))?;
+/// while !DONE.load(Relaxed) {
+///     green_core::park::asked_in_vain();
+/// }
+/// # other.join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[cold]
+pub fn asked_in_vain() {
+    // Where there is no hub, nobody is kept from running.
+    if let Some(hub) = current::existing() {
+        hub.count_look();
+    }
+}
+
 /// Suspends the running green thread until `deadline`. A kill point.
 pub fn sleep_until(deadline: Instant) {
     waiting_for(Facility::Time, || sleep_green_until(deadline));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use green_core::clock;
 use green_core::io::Descriptor;
+use green_core::park::asked_in_vain;
 
 use crate::capture::Unclaimed;
 use crate::reaper::Watch;
@@ -150,6 +151,8 @@ impl Child {
         let status = self.inner.try_wait()?;
         if status.is_some() {
             self.watch = Watch::default();
+        } else {
+            asked_in_vain();
         }
         Ok(status)
     }

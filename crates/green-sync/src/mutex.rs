@@ -6,6 +6,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{LockResult, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 
+use green_core::park::asked_in_vain;
+
 use crate::poison::{Flag, Watch};
 use crate::raw::RawMutex;
 
@@ -105,7 +107,10 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        let guard = self.inner.try_lock().ok_or(TryLockError::WouldBlock)?;
+        let Some(guard) = self.inner.try_lock() else {
+            asked_in_vain();
+            return Err(TryLockError::WouldBlock);
+        };
         Ok(self.guard(guard)?)
     }
 

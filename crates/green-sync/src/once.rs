@@ -5,6 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
+use green_core::park::asked_in_vain;
+
 use crate::raw::once::{Begun, Poison, RawOnce};
 
 /// Runs an initialisation once, however many green threads and OS threads come for it.
@@ -120,7 +122,11 @@ impl Once {
     /// Returns true if an initialisation has completed.
     #[inline]
     pub fn is_completed(&self) -> bool {
-        self.raw.is_complete()
+        let completed = self.raw.is_complete();
+        if !completed {
+            asked_in_vain();
+        }
+        completed
     }
 
     /// Waits until somebody has initialised. A kill point.

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::sync;
 
+use green_core::park::asked_in_vain;
+
 use crate::Once;
 
 /// A value that is set once, by the first of any number of green threads and OS threads that come for it.
@@ -46,7 +48,11 @@ impl<T> OnceLock<T> {
     /// Returns the value if it is there. Never waits.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        self.value.get()
+        let value = self.value.get();
+        if value.is_none() {
+            asked_in_vain();
+        }
+        value
     }
 
     /// Returns the value if it is there. Never waits.

@@ -6,6 +6,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{LockResult, TryLockError, TryLockResult};
 use std::time::{Duration, Instant};
 
+use green_core::park::asked_in_vain;
+
 use crate::poison::{Flag, Watch};
 use crate::raw::RawRwLock;
 
@@ -97,7 +99,10 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[inline]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        let guard = self.inner.try_read().ok_or(TryLockError::WouldBlock)?;
+        let Some(guard) = self.inner.try_read() else {
+            asked_in_vain();
+            return Err(TryLockError::WouldBlock);
+        };
         Ok(self.read_guard(guard)?)
     }
 
@@ -184,7 +189,10 @@ impl<T: ?Sized> RwLock<T> {
     /// ```
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        let guard = self.inner.try_write().ok_or(TryLockError::WouldBlock)?;
+        let Some(guard) = self.inner.try_write() else {
+            asked_in_vain();
+            return Err(TryLockError::WouldBlock);
+        };
         Ok(self.write_guard(guard)?)
     }
 

@@ -159,7 +159,11 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.joiner.is_finished()
+        let finished = self.joiner.is_finished();
+        if !finished {
+            green_core::park::asked_in_vain();
+        }
+        finished
     }
 
     /// Asks the green thread to end: it unwinds from the park that it is in, or from the next one.

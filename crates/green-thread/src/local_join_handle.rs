@@ -141,7 +141,11 @@ impl<T> LocalJoinHandle<T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.joiner.is_finished()
+        let finished = self.joiner.is_finished();
+        if !finished {
+            green_core::park::asked_in_vain();
+        }
+        finished
     }
 
     /// Asks the green thread to end; see [`JoinHandle::kill`](crate::JoinHandle::kill).

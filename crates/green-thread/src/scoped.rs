@@ -375,7 +375,11 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.joiner.is_finished()
+        let finished = self.joiner.is_finished();
+        if !finished {
+            green_core::park::asked_in_vain();
+        }
+        finished
     }
 
     /// Asks the green thread to end; see [`JoinHandle::kill`].

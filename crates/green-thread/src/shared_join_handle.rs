@@ -113,7 +113,11 @@ impl<T> SharedJoinHandle<T> {
     /// Returns whether the green thread has finished running its closure.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.shared.remote.is_finished()
+        let finished = self.shared.remote.is_finished();
+        if !finished {
+            green_core::park::asked_in_vain();
+        }
+        finished
     }
 
     /// Asks the green thread to end; see [`JoinHandle::kill`].

@@ -13,6 +13,7 @@ mod pages;
 mod probe;
 mod survey;
 mod table;
+mod upstream;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,25 +47,56 @@ pub(crate) struct Args {
     /// Print what each absence looks like to the compiler
     #[arg(long)]
     verbose: bool,
+    /// Instead, run the examples of std's documentation with std and with green (needs rust-src)
+    #[arg(long, conflicts_with = "update")]
+    examples: bool,
+    /// Instead, run std's own tests with std and with green (needs rust-src)
+    #[arg(long, conflicts_with = "update")]
+    std_tests: bool,
+    /// Only those of std's files whose path contains this
+    #[arg(long, default_value = "", hide_default_value = true)]
+    file: String,
 }
 
 impl Args {
     /// What CI asks.
     pub(crate) fn check() -> Self {
-        Self { update: false, check: true, verbose: false }
+        Self { update: false, check: true, verbose: false, examples: false, std_tests: false, file: String::new() }
     }
 }
 
 /// Runs the task.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut steps = Steps::new();
-    run_in(&mut steps, args);
+    if args.examples || args.std_tests {
+        let Args { check, verbose, .. } = *args;
+        let options = upstream::Options { file: &args.file, check, may_skip: false, verbose };
+        run_upstream(&mut steps, args, &options);
+    } else {
+        run_in(&mut steps, args);
+    }
     steps.finish()
 }
 
 /// Runs the task as a part of a longer one.
 pub(crate) fn run_in(steps: &mut Steps, args: &Args) {
     steps.step("parity", |progress| parity(args, progress));
+}
+
+/// Runs std's own examples and tests, where the toolchain has them, as a part of a longer task.
+pub(crate) fn run_upstream_in(steps: &mut Steps) {
+    let args = Args { examples: true, std_tests: true, ..Args::check() };
+    let options = upstream::Options { file: "", check: true, may_skip: true, verbose: false };
+    run_upstream(steps, &args, &options);
+}
+
+fn run_upstream(steps: &mut Steps, args: &Args, options: &upstream::Options<'_>) {
+    if args.examples {
+        steps.step("std's examples", |progress| upstream::examples(options, progress));
+    }
+    if args.std_tests {
+        steps.step("std's tests", |progress| upstream::std_tests(options, progress));
+    }
 }
 
 fn parity(args: &Args, progress: &Progress) -> anyhow::Result<End> {

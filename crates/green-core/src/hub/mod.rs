@@ -50,6 +50,7 @@ mod reinit;
 pub(crate) mod shared;
 mod sleep;
 mod start;
+mod start_queue;
 mod suspend;
 #[expect(unsafe_code, reason = "switches between stacks")]
 mod switch;
@@ -57,7 +58,7 @@ mod turn;
 mod wait;
 pub(crate) mod workers;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -74,9 +75,10 @@ use crate::record::{Record, Records, State};
 use crate::run_queue::{RunQueue, Runnable};
 use crate::spawn::delay::Delayed;
 use crate::spawn::identity_ref::Root;
-use crate::spawn::unstarted::Task;
+use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
 use crate::stack::{Stack, StackPool, StackSize};
+use crate::steal_ring::Owner;
 use crate::sys;
 use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
@@ -118,6 +120,10 @@ pub(crate) enum TimerEvent {
     Call(Box<Due>),
 }
 
+/// How many looks in vain in a row make a loop that waits by looking: more than code takes that does not, and still a
+/// matter of microseconds.
+const MANY_LOOKS: u32 = 1_000;
+
 // Most green threads that wait have one.
 const _: () = assert!(size_of::<TimerEvent>() <= 24);
 
@@ -136,6 +142,8 @@ pub(crate) struct Hub {
     /// The stack of whoever finished last; see [`Hub::arrive`].
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
+    /// A worker's right to its queue of what is to start.
+    own_starts: OnceCell<Owner<Unstarted>>,
     timers: RefCell<Timers<TimerEvent>>,
     calls: Calls,
     leaks: Leaks,
@@ -168,6 +176,8 @@ pub(crate) struct Hub {
     now: Cell<u64>,
     polled: Cell<u64>,
     io_budget: Cell<u32>,
+    /// How many looks in vain there were since the last park.
+    looks: Cell<u32>,
     /// True from a successful `accept` to the next spawn of that green thread: placement asks for it.
     accepted: Cell<Option<Unparker>>,
     alternate_stack: Cell<Option<sys::AlternateStack>>,
@@ -198,6 +208,7 @@ impl Hub {
             scrap: Slot::empty(),
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
+            own_starts: OnceCell::new(),
             timers: RefCell::new(Timers::new()),
             calls: Calls::new(),
             leaks: Leaks::new(),
@@ -219,6 +230,7 @@ impl Hub {
             now: Cell::new(0),
             polled: Cell::new(0),
             io_budget: Cell::new(crate::run_queue::BUDGET),
+            looks: Cell::new(0),
             accepted: Cell::new(None),
             alternate_stack: Cell::new(None),
         }
@@ -236,6 +248,9 @@ impl Hub {
         naming::install();
         sys::calm_float_flags();
         self.kind.set(kind);
+        if kind == Kind::Worker {
+            self.own_starts.get_or_init(|| self.shared.unstarted().open());
+        }
         self.shared.adopt();
         self.loop_record.state.set(State::Running);
         let name = Some("green hub".into());
@@ -356,6 +371,24 @@ impl Hub {
         if left == 0 {
             self.yield_current();
         }
+    }
+
+    /// Counts a look in vain; see [`asked_in_vain`](crate::park::asked_in_vain).
+    pub(crate) fn count_look(&self) {
+        let looks = self.looks.get() + 1;
+        if looks < MANY_LOOKS {
+            self.looks.set(looks);
+        } else {
+            self.looks.set(0);
+            self.yield_current();
+        }
+    }
+
+    /// Starts both counts of calls without a wait again: the running green thread waits.
+    #[inline]
+    pub(crate) fn renew_budgets(&self) {
+        self.io_budget.set(crate::run_queue::BUDGET);
+        self.looks.set(0);
     }
 
     /// Wakes a green thread of this hub that has slept for long, as those have that wait for the world.

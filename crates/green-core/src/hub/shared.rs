@@ -1,11 +1,9 @@
 //! The part of a hub that other OS threads touch: its inbox, its eventfd, its unstarted green threads.
 
-use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
-use parking_lot::Mutex;
-
+use super::start_queue::StartQueue;
 use crate::inbox::Inbox;
 use crate::reactor::waker::Bed;
 use crate::reactor::{Registry, Token};
@@ -50,8 +48,8 @@ pub(crate) struct Shared {
     event: OnceLock<sys::EventFd>,
     /// The poll, once there is one; deregistering is allowed to everybody.
     registry: OnceLock<Registry>,
-    /// Green threads that no stack was given yet, oldest first; any worker may take them (I2).
-    unstarted: Mutex<VecDeque<Unstarted>>,
+    /// Green threads that no stack was given yet.
+    unstarted: StartQueue,
     /// File descriptors registered here, for placement.
     registered: AtomicUsize,
     /// Green threads that live here; only the owner writes it.
@@ -75,7 +73,7 @@ impl Shared {
             inbox: Inbox::new(),
             event: OnceLock::new(),
             registry: OnceLock::new(),
-            unstarted: Mutex::new(VecDeque::new()),
+            unstarted: StartQueue::new(),
             registered: AtomicUsize::new(0),
             live: AtomicUsize::new(0),
             handed: AtomicUsize::new(0),
@@ -159,7 +157,7 @@ impl Shared {
         &self.registry
     }
 
-    pub(crate) fn unstarted(&self) -> &Mutex<VecDeque<Unstarted>> {
+    pub(crate) fn unstarted(&self) -> &StartQueue {
         &self.unstarted
     }
 
@@ -170,7 +168,7 @@ impl Shared {
     /// Queues an unstarted green thread from another OS thread; this worker starts it in its turn, unless another
     /// takes it before. Returns whether this one had nothing else to do.
     pub(crate) fn hand(&self, unstarted: Unstarted) -> bool {
-        self.unstarted.lock().push_back(unstarted);
+        self.unstarted.push(unstarted);
         self.handed.fetch_add(1, Ordering::Relaxed);
         self.send(Message::Start) || self.looking.load(Ordering::Relaxed)
     }

@@ -33,7 +33,7 @@ impl Hub {
         record.state.set(State::Parked);
         // Whoever runs next has not had its turn yet. A budget that went on counting would send one in so many requests
         // of a busy server to the end of the queue, between its read and its write.
-        self.io_budget.set(crate::run_queue::BUDGET);
+        self.renew_budgets();
         self.suspend(record);
         if let Some(key) = record.timer.take() {
             self.cancel_timer(key);

@@ -156,7 +156,11 @@ impl<L: AsFd> Acceptor<L> {
             // The flag and the timeout count as they were when the call began to wait, as in the kernel.
             let limit = match limit {
                 Some(limit) => limit,
-                None if self.family.is_users_nonblocking(io)? => return Err(error),
+                None if self.family.is_users_nonblocking(io)? => {
+                    // As for a read: who asks again and again must not keep the peer out.
+                    current::hub().spend_io();
+                    return Err(error);
+                }
                 None => *limit.insert(Limit::of(io)?),
             };
             if waits {

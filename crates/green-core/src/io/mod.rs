@@ -145,7 +145,12 @@ impl<T: AsFd> Pollable<T> {
     /// Asks the descriptor what its user wants of a call that would block.
     fn user_deadline(&self, direction: Direction, error: io::Error) -> io::Result<Option<Instant>> {
         let wish = self.source.wishes.ask(self.io.as_fd(), direction)?;
-        if wish.nonblocking { Err(error) } else { Ok(wish.timeout.and_then(clock::after)) }
+        if wish.nonblocking {
+            // Who asks again and again for what a neighbour has to send would never let it.
+            current::hub().spend_io();
+            return Err(error);
+        }
+        Ok(wish.timeout.and_then(clock::after))
     }
 
     /// Waits until the descriptor is worth another try; false at `deadline`. A kill point.

@@ -21,6 +21,7 @@ use std::any::Any;
 use std::cell::UnsafeCell;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread;
 
 use super::exit::Exit;
@@ -69,8 +70,16 @@ pub(crate) struct Packet<F, T> {
 const _: () = assert!(size_of::<Packet<(), ()>>() <= 120);
 
 impl<F, T> Packet<F, T> {
-    pub(crate) fn new(identity: Identity, f: F) -> Self {
-        Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), extras: Extras::new() }
+    /// Makes one where it stays: `Arc::new` would make it on the stack and move it, which waits for what was just written.
+    #[inline(always)]
+    pub(crate) fn shared(identity: Identity, f: F) -> Arc<Self> {
+        let place = Arc::<Self>::new_uninit();
+        let packet = Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), extras: Extras::new() };
+        // Not by `Arc::get_mut`, which locks the count of the weak ones.
+        // SAFETY: nobody else has the place yet, and it has the room and the alignment of a packet.
+        unsafe { Arc::as_ptr(&place).cast::<Self>().cast_mut().write(packet) };
+        // SAFETY: it was just written.
+        unsafe { place.assume_init() }
     }
 
     /// Replaces the stage and returns the old one.
@@ -120,6 +129,10 @@ where
         });
         // SAFETY: as above.
         let _running = unsafe { self.replace(Stage::Ended(result)) };
+    }
+
+    fn end_quietly(&self) -> bool {
+        self.identity.end_quietly()
     }
 
     fn exit(&self) {

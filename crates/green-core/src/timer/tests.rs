@@ -154,17 +154,29 @@ fn a_deadline_of_now_is_due_and_later_ones_are_not() {
 }
 
 #[test]
-fn the_second_is_found_and_the_earliest_and_the_dead_are_not_it() {
+fn the_last_by_a_limit_is_found_and_the_dead_are_not_it() {
     let mut timers = Timers::new();
+    assert_eq!(timers.last_by(u64::MAX), None);
     timers.insert(10, ());
-    assert!(!timers.has_second_by(u64::MAX));
+    assert_eq!(timers.last_by(9), None);
+    assert_eq!(timers.last_by(u64::MAX), Some(10));
     let second = timers.insert(20, ());
     timers.insert(30, ());
-    assert!(!timers.has_second_by(19));
-    assert!(timers.has_second_by(20));
+    assert_eq!(timers.last_by(19), Some(10));
+    assert_eq!(timers.last_by(20), Some(20));
     timers.cancel(second);
-    assert!(!timers.has_second_by(29));
-    assert!(timers.has_second_by(30));
+    assert_eq!(timers.last_by(29), Some(10));
+    assert_eq!(timers.last_by(30), Some(30));
+}
+
+#[test]
+fn the_last_by_a_limit_is_a_limit_for_very_many() {
+    let mut timers = Timers::new();
+    (0..40).rev().for_each(|number| drop(timers.insert(number, ())));
+    assert_eq!(timers.last_by(30), Some(30));
+    assert_eq!(timers.last_by(1000), Some(39));
+    (40..400).for_each(|number| drop(timers.insert(number, ())));
+    assert_eq!(timers.last_by(1000), Some(1000));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use green_core::clock;
+use green_core::park::asked_in_vain;
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::Waitable;
 
@@ -54,7 +55,11 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.try_recv(), Err(TryRecvError::Disconnected));
     /// ```
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.exchange.try_recv()
+        let received = self.exchange.try_recv();
+        if let Err(TryRecvError::Empty) = received {
+            asked_in_vain();
+        }
+        received
     }
 
     /// Takes the next message, waiting for it for at most `timeout`. A kill point if it waits.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use green_core::clock;
+use green_core::park::asked_in_vain;
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::Waitable;
 
@@ -56,7 +57,11 @@ impl<T> Sender<T> {
     ///
     /// Gives the message back, with the reason.
     pub fn try_send(&self, msg: T) -> Result<(), TrySendError<T>> {
-        self.exchange.try_send(msg)
+        let sent = self.exchange.try_send(msg);
+        if let Err(TrySendError::Full(_)) = sent {
+            asked_in_vain();
+        }
+        sent
     }
 
     /// Sends a message, waiting for room for at most `timeout`. A kill point if it waits.

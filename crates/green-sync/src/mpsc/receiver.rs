@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use green_core::clock;
+use green_core::park::asked_in_vain;
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::Waitable;
 
@@ -71,10 +72,14 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        match &self.source {
+        let received = match &self.source {
             Source::Unbounded(list) => list.try_recv(),
             Source::Bounded(End(exchange)) => exchange.try_recv(),
+        };
+        if let Err(TryRecvError::Empty) = received {
+            asked_in_vain();
         }
+        received
     }
 
     /// Takes the next message, waiting for it. A kill point if it waits.

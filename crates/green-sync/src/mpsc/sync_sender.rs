@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 
+use green_core::park::asked_in_vain;
 use green_core::wait_queue::WaitQueue;
 use green_core::waitable::Waitable;
 
@@ -68,7 +69,11 @@ impl<T> SyncSender<T> {
     /// assert_eq!(sender.try_send(3), Err(TrySendError::Disconnected(3)));
     /// ```
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
-        self.exchange.try_send(t)
+        let sent = self.exchange.try_send(t);
+        if let Err(TrySendError::Full(_)) = sent {
+            asked_in_vain();
+        }
+        sent
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) fn force_mprotect() {
 
 /// Whether each guard splits its mapping.
 fn splits_mappings() -> bool {
+    if cfg!(miri) {
+        return false;
+    }
     if STYLE.load(Relaxed) == UNKNOWN {
         let chosen = env::var_os(CHOICE.0).is_some_and(|value| value == CHOICE.1);
         let style = match try_marker() {

@@ -19,8 +19,12 @@ pub(super) mod float;
 pub(super) mod fork;
 pub(super) mod futex;
 pub(super) mod guard;
+#[cfg(not(miri))]
 pub(super) mod jump;
+#[cfg(not(miri))]
 pub(super) mod mapping;
+#[cfg(miri)]
+pub(super) mod miri_mapping;
 pub(super) mod overflow;
 pub(super) mod poll;
 pub(super) mod prefetch;
@@ -31,6 +35,9 @@ pub(super) mod socket;
 pub(super) mod thread_exit;
 pub(super) mod timer_fd;
 mod uncancelled;
+
+#[cfg(miri)]
+pub(super) use miri_mapping as mapping;
 
 /// Returns the size of a page in bytes.
 pub(crate) fn page_size() -> usize {
@@ -52,6 +59,9 @@ pub(crate) fn page_size() -> usize {
 /// still correct (a thread of a real-time class has no slack and needs none).
 pub(crate) fn set_timer_slack() {
     const ONE_NANOSECOND: libc::c_ulong = 1;
+    if cfg!(miri) {
+        return;
+    }
     // SAFETY: PR_SET_TIMERSLACK takes a number and changes only a property of the calling thread.
     let _ = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, ONE_NANOSECOND) };
 }
