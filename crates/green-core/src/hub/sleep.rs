@@ -81,7 +81,8 @@ impl Hub {
         let deadline = timers.next_deadline()?;
         let left = deadline.saturating_sub(clock::ticks(clock::now()));
         let slack = if timers.len() >= MANY { MOST } else { (left / 8).min(LEAST) };
-        timers.last_by(deadline + slack)
+        // What is never due is at the end of the scale.
+        timers.last_by(deadline.saturating_add(slack))
     }
 
     /// The sleep itself, until rung or `deadline` (in ticks).
