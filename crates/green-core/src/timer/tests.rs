@@ -172,10 +172,14 @@ fn the_last_by_a_limit_is_found_and_the_dead_are_not_it() {
 #[test]
 fn the_last_by_a_limit_is_a_limit_for_very_many() {
     let mut timers = Timers::new();
-    (0..40).rev().for_each(|number| drop(timers.insert(number, ())));
+    for number in (0..40).rev() {
+        timers.insert(number, ());
+    }
     assert_eq!(timers.last_by(30), Some(30));
     assert_eq!(timers.last_by(1000), Some(39));
-    (40..400).for_each(|number| drop(timers.insert(number, ())));
+    for number in 40..400 {
+        timers.insert(number, ());
+    }
     assert_eq!(timers.last_by(1000), Some(1000));
 }
 

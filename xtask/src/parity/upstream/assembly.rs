@@ -136,7 +136,8 @@ impl Assembly {
         };
         for (at, (file, pieces)) in self.files.iter().enumerate() {
             push(&format!("mod {} {{ pub use crate::{}; mod tests {{", file.module(), file.parent), None);
-            for (index, piece) in pieces.iter().enumerate().filter(|(index, _)| !self.wrong.contains_key(&(at, *index))) {
+            for (index, piece) in pieces.iter().enumerate().filter(|(index, _)| !self.wrong.contains_key(&(at, *index)))
+            {
                 push(&piece.code, Some((at, index)));
             }
             push("} }", None);
@@ -169,7 +170,8 @@ impl Assembly {
             if diagnostic.level != DiagnosticLevel::Error || diagnostic.message.starts_with("aborting due to") {
                 continue;
             }
-            let lines = diagnostic.spans.iter().filter(|span| span.is_primary).filter_map(|span| line_in(span, &source));
+            let lines =
+                diagnostic.spans.iter().filter(|span| span.is_primary).filter_map(|span| line_in(span, &source));
             let owner = lines.filter_map(|line| owners.get(line - 1).copied().flatten()).next();
             match owner {
                 Some(owner) => found.entry(owner).or_insert(diagnostic.message),
@@ -187,7 +189,11 @@ impl Assembly {
 fn line_in(span: &DiagnosticSpan, source: &Path) -> Option<usize> {
     if Path::new(&span.file_name) == source {
         // In a macro of the same file it is the call that matters.
-        return span.expansion.as_ref().and_then(|expansion| line_in(&expansion.span, source)).or(Some(span.line_start));
+        return span
+            .expansion
+            .as_ref()
+            .and_then(|expansion| line_in(&expansion.span, source))
+            .or(Some(span.line_start));
     }
     span.expansion.as_ref().and_then(|expansion| line_in(&expansion.span, source))
 }

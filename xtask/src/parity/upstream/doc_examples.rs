@@ -1,7 +1,8 @@
 //! Takes the examples out of the doc comments of one of std's files.
 
 /// The words that may stand behind the backticks of an example; all others make it no Rust.
-const WORDS: [&str; 7] = ["rust", "should_panic", "no_run", "ignore", "compile_fail", "test_harness", "standalone_crate"];
+const WORDS: [&str; 7] =
+    ["rust", "should_panic", "no_run", "ignore", "compile_fail", "test_harness", "standalone_crate"];
 
 /// What an example begins with that shall see `green` under the name `std`.
 const AS_STD: &str = "#[macro_use] extern crate green as std;";
@@ -134,7 +135,8 @@ mod tests {
     #[test]
     fn green_stands_behind_the_attributes() {
         let text = "/// ```\n/// // A.\n/// # #![allow(x)]\n/// # use std::a;\n/// ```\nfn a() {}";
-        let expected = format!("/// ```\n/// // A.\n/// # #![allow(x)]\n/// {AS_STD} use std::a;\n/// ```\npub struct L5;\n\n");
+        let expected =
+            format!("/// ```\n/// // A.\n/// # #![allow(x)]\n/// {AS_STD} use std::a;\n/// ```\npub struct L5;\n\n");
         assert_eq!(examples(text, Std::Green).text, expected);
     }
 
@@ -156,7 +158,9 @@ mod tests {
 
     #[test]
     fn only_rust_is_an_example() {
-        for (words, expected) in [("", true), ("no_run,E0425", true), ("edition2021", true), ("text", false), ("sh", false)] {
+        for (words, expected) in
+            [("", true), ("no_run,E0425", true), ("edition2021", true), ("text", false), ("sh", false)]
+        {
             assert_eq!(is_rust(words), expected, "{words}");
         }
     }

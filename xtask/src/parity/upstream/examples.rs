@@ -71,7 +71,8 @@ impl Examples {
             let mut log = TestLog::default();
             let run = process::run(&mut command, LIMIT, |_, line| log.line(line))?;
             if !log.has_result() {
-                outcomes.insert(format!("{name} as a whole"), Outcome::Died(format!("{}\n{}", run.end(), run.tail(20))));
+                outcomes
+                    .insert(format!("{name} as a whole"), Outcome::Died(format!("{}\n{}", run.end(), run.tail(20))));
             }
             for test in &log.finished {
                 let outcome = if log.failed.contains(test) {
@@ -91,9 +92,10 @@ impl Examples {
 /// Returns where an example is, out of rustdoc's name for it: `net/tcp.rs - L7 (line 3)` and maybe more.
 fn place(test: &str) -> String {
     let place = test.split_once(" - ").zip(test.split_once("(line "));
-    place.map_or_else(|| test.to_owned(), |((file, _), (_, rest))| {
-        format!("{file}:{}", rest.split(')').next().unwrap_or(rest))
-    })
+    place.map_or_else(
+        || test.to_owned(),
+        |((file, _), (_, rest))| format!("{file}:{}", rest.split(')').next().unwrap_or(rest)),
+    )
 }
 
 fn walk(path: &Path, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {

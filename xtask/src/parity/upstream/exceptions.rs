@@ -26,11 +26,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "`Read::read_buf`, by which std's types read into memory that nobody has set, is unstable, so no other crate \
                  can implement it; its default sets the memory first, and reads the same bytes",
-        names: &[
-            "src_fs::file_test_read_buf",
-            "src_net_tcp::read_buf",
-            "src_process::child_stdout_read_buf",
-        ],
+        names: &["src_fs::file_test_read_buf", "src_net_tcp::read_buf", "src_process::child_stdout_read_buf"],
     },
     Exception {
         reason: "specialisation is std's alone: std's `copy` sees through `Take<BufReader<Take<File>>>` and leaves the \

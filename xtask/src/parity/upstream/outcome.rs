@@ -90,12 +90,17 @@ mod tests {
 
     #[test]
     fn only_what_passes_with_std_can_differ() {
-        let outcomes = |list: &[(&str, Outcome)]| list.iter().map(|(name, end)| ((*name).to_owned(), end.clone())).collect();
+        let outcomes =
+            |list: &[(&str, Outcome)]| list.iter().map(|(name, end)| ((*name).to_owned(), end.clone())).collect();
         let failed = Outcome::Failed("left is not right".to_owned());
-        let std = outcomes(&[("a", Outcome::Passed), ("b", failed.clone()), ("c", Outcome::Passed), ("d", Outcome::Passed)]);
+        let std =
+            outcomes(&[("a", Outcome::Passed), ("b", failed.clone()), ("c", Outcome::Passed), ("d", Outcome::Passed)]);
         let green = outcomes(&[("a", Outcome::Passed), ("b", Outcome::Passed), ("c", failed)]);
         let comparison = compare(&std, &green);
         assert_eq!((comparison.std.len(), comparison.good()), (3, 1));
-        assert_eq!(comparison.complaints(), "c passes with std alone: left is not right\nd passes with std alone: is not run\n");
+        assert_eq!(
+            comparison.complaints(),
+            "c passes with std alone: left is not right\nd passes with std alone: is not run\n"
+        );
     }
 }

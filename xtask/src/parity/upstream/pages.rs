@@ -47,7 +47,8 @@ pub(super) fn examples(version: &str, unstable: usize, own: &Outcomes, compariso
          `extern crate green as std` in front of each, and lets rustdoc compile and run them as it does for std.\n\n\
          **{} of the {} examples that pass with std {version} pass with green.**\n\n\
          {unstable} more ask for unstable features. ",
-        comparison.good(), comparison.std.len(),
+        comparison.good(),
+        comparison.std.len(),
     );
     let _ = match own.len() - comparison.std.len() {
         0 => writeln!(page, "All others pass with std.\n"),

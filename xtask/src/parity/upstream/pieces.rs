@@ -56,7 +56,8 @@ fn whole(attributes: &[Attribute], range: Range<usize>) -> Range<usize> {
 
 /// Returns a test whose body is run by the support.
 fn wrap(text: &str, whole: Range<usize>, body: Range<usize>) -> String {
-    let (head, inner, tail) = (&text[whole.start..=body.start], &text[body.start + 1..body.end - 1], &text[body.end - 1..whole.end]);
+    let (head, inner, tail) =
+        (&text[whole.start..=body.start], &text[body.start + 1..body.end - 1], &text[body.end - 1..whole.end]);
     format!("{head} crate::support::run(move || {{{inner}\n}}) {tail}")
 }
 
@@ -142,10 +143,7 @@ mod tests {
             "mod common;\n#[test]\n#[should_panic]\nfn a() -> R { b()?; Ok(()) }\nfn b() {}",
             &[
                 (None, "use crate::support as common;"),
-                (
-                    Some("a"),
-                    "#[test] #[should_panic] fn a() -> R { crate::support::run(move || { b()?; Ok(()) }) }",
-                ),
+                (Some("a"), "#[test] #[should_panic] fn a() -> R { crate::support::run(move || { b()?; Ok(()) }) }"),
                 (None, "fn b() {}"),
             ],
         );
