@@ -125,7 +125,7 @@ const SUITES: &[Suite] = &[
         targets: &["--test races"],
         flags: &[IGNORE_LEAKS],
         filters: &[],
-        skips: &["on_std"],
+        skips: OTHER_WORLDS,
         seeded: true,
         brief: true,
     },
@@ -135,6 +135,7 @@ const SUITES: &[Suite] = &[
         targets: &["--test races"],
         flags: &[PLAIN],
         filters: &[],
+        // `on_one_hub` makes stacks in this mode too.
         skips: &["on_std", "on_one_hub"],
         seeded: true,
         brief: false,
@@ -150,6 +151,9 @@ const SUITES: &[Suite] = &[
         brief: false,
     },
 ];
+
+/// Those that test std, and those that differ from the rest in who is the main thread.
+const OTHER_WORLDS: &[&str] = &["on_std", "from_a_green_thread"];
 
 const GREENLETS: &[&str] =
     &["--test greenlet_switch", "--test greenlet_throw", "--test greenlet_reentry", "--test coroutine", "--test local"];
