@@ -125,22 +125,33 @@ const SUITES: &[Suite] = &[
         targets: &["--test races"],
         flags: &[IGNORE_LEAKS],
         filters: &[],
-        skips: &["on_std"],
+        skips: OTHER_WORLDS,
         seeded: true,
         brief: true,
     },
     Suite {
-        name: "the same on OS threads alone",
+        name: "the same on OS threads",
         package: "green-sync",
         targets: &["--test races"],
         flags: &[PLAIN],
         filters: &[],
+        // `on_one_hub` makes stacks in this mode too.
         skips: &["on_std", "on_one_hub"],
         seeded: true,
         brief: false,
     },
     Suite {
-        name: "greenlets, coroutines, locals",
+        name: "waits for several things",
+        package: "green-core",
+        targets: &["--test waitable"],
+        flags: &[IGNORE_LEAKS],
+        filters: &[],
+        skips: &["the_first_of_many"],
+        seeded: true,
+        brief: true,
+    },
+    Suite {
+        name: "greenlets",
         package: "green-core",
         targets: GREENLETS,
         flags: &[IGNORE_LEAKS],
@@ -151,8 +162,10 @@ const SUITES: &[Suite] = &[
     },
 ];
 
-const GREENLETS: &[&str] =
-    &["--test greenlet_switch", "--test greenlet_throw", "--test greenlet_reentry", "--test coroutine", "--test local"];
+/// Those that test std, and those that differ from the rest in who is the main thread.
+const OTHER_WORLDS: &[&str] = &["on_std", "from_a_green_thread"];
+
+const GREENLETS: &[&str] = &["--test greenlet_switch", "--test greenlet_throw", "--test greenlet_reentry"];
 
 /// Tests of these suites that Miri cannot run; the module's text says why.
 const UNFIT: &[&str] = &["a_long_chain_of_parents_is_dropped_without_recursion"];

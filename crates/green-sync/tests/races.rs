@@ -224,7 +224,7 @@ in_every_world! {
 
 #[test]
 fn items_go_to_one_of_several_receivers() {
-    for room in [None, Some(0), Some(1)] {
+    for room in [None, Some(0)] {
         let (sender, receiver) = room.map_or_else(mpmc::channel, mpmc::sync_channel);
         let receivers = [receiver.clone(), receiver]
             .map(|receiver| spawn(move || receiver.iter().map(|item: Box<u32>| *item).sum::<u32>()));
@@ -242,7 +242,7 @@ fn items_go_to_one_of_several_receivers() {
 
 #[test]
 fn queues_carry_what_they_are_given() {
-    for room in [None, Some(0), Some(1)] {
+    for room in [Some(0), Some(1)] {
         let queue = Arc::new(Queue::new(room));
         let getter = spawn({
             let queue = Arc::clone(&queue);
