@@ -38,7 +38,10 @@ cargo xtask <task>                       what it does; how long it takes on two 
              --open           show them
   loom     models of the protocols between OS threads, every interleaving of them; minutes; nothing
              loom inbox       those whose name contains `inbox`
-  miri     what is free of a context switch, under Miri; minutes; a nightly with Miri
+  miri     undefined behaviour, data races and stale reads, as Miri sees them, in several schedules; a quarter of an
+           hour; a nightly with Miri
+             --brief          what CI runs: a few minutes
+             miri kill --seeds 16
   parity   every stable item, method and impl of std, looked for in green by the compiler; writes the book's table;
            half a minute after the build; nothing (std's documentation, rust-docs, if it is there)
              --check          fail if the book's table is not true, as CI does
@@ -54,8 +57,8 @@ cargo xtask <task>                       what it does; how long it takes on two 
              bench yield echo --rounds 3 --json FILE
              bench micro      criterion benches, one operation each; a minute per group
              bench counts     instructions of single operations; valgrind
-  ci       what CI runs: test, parity, std's own examples and tests if rust-src is there, then loom with fewer
-           preemptions; about 40 minutes; nothing
+  ci       what CI runs: test, parity, std's own examples and tests if rust-src is there, loom with fewer preemptions,
+           and Miri if it is installed; about 40 minutes; nothing
 
 `cargo xtask <task> --help` lists every option.";
 
@@ -78,7 +81,7 @@ enum Task {
     Docs(docs::Args),
     /// Runs the loom models
     Loom(loom::Args),
-    /// Runs what is free of a context switch under Miri
+    /// Runs the code under Miri
     Miri(miri::Args),
     /// Looks for everything that std has in green
     Parity(parity::Args),

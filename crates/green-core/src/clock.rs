@@ -40,6 +40,11 @@ fn base() -> Instant {
     *BASE.get_or_init(now)
 }
 
+/// Sets the instant of tick zero if nobody has: before a fork, whose child would wait for ever for another that was about to.
+pub(crate) fn begin() {
+    base();
+}
+
 /// Converts an instant to ticks.
 ///
 /// Instants before the base, which can only be deadlines that have long passed, become tick zero; instants more than

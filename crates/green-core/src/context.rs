@@ -75,6 +75,13 @@ impl fmt::Debug for Slot {
     }
 }
 
+/// Returns an address on the running stack.
+#[inline(always)]
+pub(crate) fn here() -> usize {
+    let marker = 0_u8;
+    (&raw const marker).addr()
+}
+
 /// What runs on a fresh stack after the first switch to it.
 pub(crate) trait Entry {
     /// Runs to the end of the stack's life, which is a switch away that nobody answers.

@@ -14,9 +14,10 @@ use std::ptr;
 use std::sync::Arc;
 
 use crate::debug::watchdog;
+use crate::fork;
 use crate::hub::{Hub, Kind, Moment};
 use crate::mode;
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::{Held, ProcessLock, keep};
 use crate::spawn::unstarted::Task;
 use crate::sys;
 
@@ -45,6 +46,26 @@ impl sys::AtEnd for AtEnd {
     }
 }
 
+/// The hub that an OS thread hands to the one which goes on in its place: under Miri, where each stack is one.
+#[cfg(miri)]
+pub(crate) struct Carried(*const Hub);
+
+// SAFETY: who receives it goes on where the sender leaves off, ordered by the lock through which it goes.
+#[cfg(miri)]
+unsafe impl Send for Carried {}
+
+/// Returns the hub for the OS thread that goes on in place of this one.
+#[cfg(miri)]
+pub(crate) fn carry() -> Carried {
+    Carried(CURRENT.get())
+}
+
+/// Goes on in place of the OS thread that has sent its hub.
+#[cfg(miri)]
+pub(crate) fn continue_on(hub: Carried) {
+    CURRENT.set(hub.0);
+}
+
 fn close(moment: Moment) {
     if let Some(hub) = existing() {
         let reusable = hub.close(moment);
@@ -67,7 +88,7 @@ static CLOSED: ProcessLock<Vec<Pooled>> = ProcessLock::new(Vec::new());
 
 /// Takes the lock of the pool, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new(CLOSED.lock())
+    keep(CLOSED.lock())
 }
 
 /// Returns this OS thread's hub if it has one.
@@ -106,6 +127,8 @@ pub(crate) fn renew() -> &'static Hub {
 }
 
 fn put(kind: Kind, task: Option<Arc<dyn Task>>) -> &'static Hub {
+    // First of all, for what comes next has locks.
+    sys::install_fork_guard(fork::WATCHER);
     let hub = reusable().unwrap_or_else(|| {
         let hub: &'static Hub = Box::leak(Box::new(Hub::new()));
         watchdog::add(hub.shared(), hub.pulse());

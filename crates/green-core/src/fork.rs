@@ -12,7 +12,7 @@
 //! - What the child goes on using (the settings, the stacks, the spare tokens) has a
 //!   [`ProcessLock`](crate::process_lock::ProcessLock). `before` takes all of them, so that in the child none is held by an OS thread that
 //!   is not there. A lock that is not in its list must not be one.
-//! - A cell that is set once is set before others can see it, or under one of these locks.
+//! - A cell that is set once is set before others can see it, or under one of these locks, or by `before` at the latest.
 //!
 //! What lies in objects is theirs: a [`WaitQueue`](crate::wait_queue::WaitQueue) forgets who waited in it, a descriptor is registered with the new
 //! hub at its first wait.
@@ -23,7 +23,7 @@ use std::mem::ManuallyDrop;
 
 use crate::process_lock::Held;
 use crate::sys::{self, ForkWatcher};
-use crate::{config, current, panic_count, stack};
+use crate::{clock, config, current, panic_count, stack};
 
 /// What is done around each fork.
 pub(crate) const WATCHER: ForkWatcher = ForkWatcher { before: hold, in_parent: release, in_child: begin_child };
@@ -40,6 +40,7 @@ thread_local! {
 /// Takes the locks of the process. Each is taken by others for itself, but for these: that of the settings before that of the
 /// selection, those of the stacks before those of the mappings. This order keeps to both.
 fn hold() {
+    clock::begin();
     let held = vec![config::hold(), current::hold(), stack::hold(), sys::hold(), panic_count::hold()];
     HELD.set(Some(ManuallyDrop::new(held)));
 }
@@ -49,7 +50,11 @@ fn release() {
 }
 
 fn begin_child() {
-    release();
+    // What they were kept in is leaked. The allocator may be locked here for ever, by an OS thread of the parent, if it does not
+    // mind forks as glibc's does; and a child that is going to exec has no use for it.
+    if let Some(mut held) = HELD.take() {
+        held.iter_mut().for_each(|locks| locks.release());
+    }
     // The parent's green threads must not run here. Each park looks at the generation; a yield only if its budget is spent.
     if let Some(hub) = current::existing() {
         hub.spend_all();

@@ -136,6 +136,13 @@ impl Identity {
         Done { ends, has_wakers: before & WAKERS != 0 }
     }
 
+    /// Marks the end of one that nobody has joined, detached, killed or added anything to; returns false, and does nothing, if
+    /// somebody has.
+    pub(crate) fn end_quietly(&self) -> bool {
+        let end = self.ends.compare_exchange(STARTED, STARTED | CLOSED | DONE, Ordering::AcqRel, Ordering::Relaxed);
+        end.is_ok()
+    }
+
     /// Announces async tasks that wait for the end; returns false if that has come.
     pub(crate) fn announce_waker(&self) -> bool {
         self.ends.fetch_or(WAKERS, Ordering::AcqRel) & DONE == 0
@@ -146,8 +153,12 @@ impl Identity {
         self.exit.store(exit as u8, Ordering::Relaxed);
     }
 
-    /// Returns how it ended, to somebody who has seen CLOSED or DONE.
+    /// Returns how it ended, to somebody who has seen CLOSED or DONE, or that it is over.
     pub(crate) fn exit(&self) -> Exit {
+        if self.is_left_behind() && !self.is_done() {
+            // Whatever it was about to end as, it never will.
+            return Exit::Abandoned;
+        }
         Exit::from_u8(self.exit.load(Ordering::Relaxed))
     }
 

@@ -17,7 +17,7 @@ pub mod blocking;
 pub mod clock;
 #[cfg(not(loom))]
 pub mod config;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, miri)))]
 #[expect(unsafe_code, reason = "the context switch")]
 mod context;
 #[cfg(not(loom))]
@@ -46,6 +46,9 @@ pub mod kill;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "values with erased types at stable addresses")]
 pub mod local;
+#[cfg(miri)]
+#[expect(unsafe_code, reason = "it has the signatures of what it stands for")]
+mod miri_context;
 #[cfg(not(loom))]
 pub mod mode;
 #[cfg(not(loom))]
@@ -85,6 +88,9 @@ pub mod spawn;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "mapped memory")]
 mod stack;
+#[expect(unsafe_code, reason = "values that are copied out of shared slots")]
+#[cfg_attr(loom, expect(dead_code, reason = "models use a part"))]
+mod steal_ring;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "system calls")]
 mod sys;
@@ -97,6 +103,9 @@ pub mod unpark;
 pub mod wait_queue;
 mod wait_reason;
 pub mod waitable;
+
+#[cfg(miri)]
+use miri_context as context;
 
 #[cfg(loom)]
 #[doc(hidden)]

@@ -499,7 +499,8 @@ impl Slots {
     }
 
     /// Returns true if there is nothing to destroy.
-    fn is_empty(&self) -> bool {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
         self.with_table(|table| table.is_none())
     }
 }

@@ -50,7 +50,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 use crate::context::{self, Entry, Slot};
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::{Held, ProcessLock, keep};
 use crate::stack::{StackPool, StackSize};
 
 /// An unwinding takes 2.5 KiB of it in a debug build; the rest is for dynamic linkers that bind symbols lazily and save
@@ -62,7 +62,7 @@ static SPARE: ProcessLock<Vec<Token>> = ProcessLock::new(Vec::new());
 
 /// Takes the lock of the spare tokens, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new(SPARE.lock())
+    keep(SPARE.lock())
 }
 
 /// The tokens of one suspension, all of them idle; most often none.
@@ -73,7 +73,8 @@ pub(crate) struct Tokens(Vec<Token>);
 /// Takes the panic count of this OS thread down to zero, on behalf of a green thread that is about to be left.
 #[inline]
 pub(crate) fn suspend() -> Tokens {
-    if !thread::panicking() {
+    // Under Miri each stack has a count of its own.
+    if cfg!(miri) || !thread::panicking() {
         return Tokens(Vec::new());
     }
     suspend_panics()

@@ -2,8 +2,8 @@
 //!
 //! What lies in a `static` and belongs to OS threads, or may be locked by one, is of no use in the child of a fork: the
 //! threads are not there, and a lock that one of them held is never released. So such a value is made anew at its first use
-//! in the child, and the parent's is left as it is: not looked at, and not dropped, since what it owns is the parent's to
-//! tidy up.
+//! in the child, and the parent's is left as it is: not looked at, but for what the child's may be made of, and not dropped, since
+//! what it owns is the parent's to tidy up.
 //!
 //! It is made without a lock, because a fork could come in the middle of that too: whoever is first publishes its value, and
 //! one that comes second drops its own.
@@ -15,10 +15,13 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::sys;
+use crate::{fork, sys};
 
-/// Returns a number that differs between a process and the children that were forked from it, once green is in use.
+/// Returns a number that differs between a process and the children that are forked from it from now on.
+#[inline]
 pub fn process_number() -> u32 {
+    // There may be no hub yet.
+    sys::install_fork_guard(fork::WATCHER);
     sys::fork_generation()
 }
 
@@ -39,11 +42,17 @@ pub fn process_number() -> u32 {
 /// assert_eq!(*NAMES.lock().unwrap(), ["green"]);
 /// ```
 pub struct PerProcess<T> {
-    make: fn() -> T,
+    make: Make<T>,
     /// The value of this process, or that of a parent.
     newest: AtomicPtr<Node<T>>,
     /// Shared and sent under the same conditions as one of these.
     _like: PhantomData<OnceLock<T>>,
+}
+
+/// Where a process has its value from.
+enum Make<T> {
+    Nothing(fn() -> T),
+    Parents(fn(Option<&T>) -> T),
 }
 
 struct Node<T> {
@@ -55,6 +64,16 @@ struct Node<T> {
 impl<T> PerProcess<T> {
     /// Creates one whose value is what `make` returns.
     pub const fn new(make: fn() -> T) -> Self {
+        Self::with(Make::Nothing(make))
+    }
+
+    /// Creates one whose value is what `make` returns, which is given the parent's, if that had one. Another OS thread of the
+    /// parent may have been in the middle of changing it: what locks it must not be waited for.
+    pub const fn inheriting(make: fn(Option<&T>) -> T) -> Self {
+        Self::with(Make::Parents(make))
+    }
+
+    const fn with(make: Make<T>) -> Self {
         Self { make, newest: AtomicPtr::new(ptr::null_mut()), _like: PhantomData }
     }
 
@@ -73,7 +92,14 @@ impl<T> PerProcess<T> {
 
     #[cold]
     fn make(&self, before: *mut Node<T>) -> &T {
-        let own = Box::into_raw(Box::new(Node { generation: sys::fork_generation(), value: (self.make)() }));
+        let generation = process_number();
+        // SAFETY: as in `own`.
+        let parents = unsafe { before.as_ref() }.map(|node| &node.value);
+        let value = match self.make {
+            Make::Nothing(make) => make(),
+            Make::Parents(make) => make(parents),
+        };
+        let own = Box::into_raw(Box::new(Node { generation, value }));
         let published = match self.newest.compare_exchange(before, own, Ordering::AcqRel, Ordering::Acquire) {
             // What was there is a parent's, and stays.
             Ok(_) => own,

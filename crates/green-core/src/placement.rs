@@ -63,7 +63,7 @@ pub(crate) fn choose(hub: &Hub, config: &Config, borrows: Borrows) -> io::Result
 }
 
 fn least_registered(hub: &Hub, workers: &'static Workers) -> Place {
-    let count = |shared: &Shared| shared.registered().load(Ordering::Relaxed) + shared.unstarted().lock().len();
+    let count = |shared: &Shared| shared.registered().load(Ordering::Relaxed) + shared.unstarted().len();
     let best = workers.hubs().iter().copied().min_by_key(|shared| count(shared)).expect("there is a worker");
     if hub.is_worker() && count(hub.shared()) <= count(best) + CLOSE {
         return Place::HereFirst(workers);

@@ -8,7 +8,6 @@
 //! the child released a lock for which a thread of the parent was queueing, it would look for that thread in the table.
 //! std's is one word: in the child nobody waits on it.
 
-use std::any::Any;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A lock that nobody else holds while this process is forked.
@@ -26,5 +25,22 @@ impl<T> ProcessLock<T> {
     }
 }
 
-/// Some such locks, held until this is dropped.
-pub(crate) type Held = Box<dyn Any>;
+/// Some such locks, held until this is dropped or [released](Release::release).
+pub(crate) type Held = Box<dyn Release>;
+
+/// What holds locks.
+pub(crate) trait Release {
+    /// Releases them without a call of the allocator.
+    fn release(&mut self);
+}
+
+impl<G> Release for Option<G> {
+    fn release(&mut self) {
+        *self = None;
+    }
+}
+
+/// Keeps the guards of some locks, which own no memory.
+pub(crate) fn keep<G: 'static>(guards: G) -> Held {
+    Box::new(Some(guards))
+}

@@ -138,6 +138,14 @@ impl UnparkerCell {
     }
 }
 
+impl PartialEq for Unparker {
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self.record, other.record) && self.generation == other.generation
+    }
+}
+
+impl Eq for Unparker {}
+
 impl fmt::Debug for Unparker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unparker")

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 use std::vec;
 
@@ -34,7 +34,19 @@ static NAMES: Pool = Pool::new("green-names", 256);
 static LOOKUPS: PerProcess<Mutex<Lookups>> = PerProcess::new(Mutex::default);
 
 /// Who makes new ones, for this process and its children; `None` for the C library. Used with the lock of the lookups held.
-static RESOLVER: RwLock<Option<Arc<dyn Resolver>>> = RwLock::new(None);
+static RESOLVER: PerProcess<Chosen> = PerProcess::inheriting(inherit);
+
+type Chosen = RwLock<Option<Arc<dyn Resolver>>>;
+
+/// Returns the resolver of the parent: none if that had another OS thread which was just about to set one.
+fn inherit(parents: Option<&Chosen>) -> Chosen {
+    let resolver = parents.and_then(|chosen| match chosen.try_read() {
+        Ok(resolver) => resolver.clone(),
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().clone(),
+        Err(TryLockError::WouldBlock) => None,
+    });
+    RwLock::new(resolver)
+}
 
 /// Turns host names into addresses, in place of the C library.
 ///

@@ -711,3 +711,25 @@ fn a_panic_in_a_method_of_a_key_leaves_the_graph_usable() {
         }
     }
 }
+
+/// On a worker it goes on; with `GREEN_HUBS=0` it will never run again.
+#[test]
+fn a_task_that_has_begun_goes_on_or_has_failed_when_its_os_thread_has_ended() {
+    let dag = std::thread::spawn(|| {
+        let (dag, begun) = (Graph::new(), Arc::new(Event::<()>::new()));
+        let begins = Arc::clone(&begun);
+        dag.spawn("sum", ["late"], move |results| {
+            begins.send(()).unwrap();
+            sum(results)
+        })
+        .unwrap();
+        begun.wait().unwrap();
+        dag
+    });
+    let dag = dag.join().unwrap();
+    dag.post("late", 3).unwrap();
+    match dag.get(&"sum") {
+        Ok(sum) => assert_eq!(sum, 3),
+        Err(error) => assert!(matches!(error.failure(), Failure::Killed), "{error:?}"),
+    }
+}

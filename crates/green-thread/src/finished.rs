@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -59,9 +60,9 @@ pub fn finished<T>(handles: impl IntoIterator<Item = JoinHandle<T>>) -> Finished
     let entries = handles.into_iter().enumerate().map(|(index, handle)| {
         // A waker and no link: links run before the end, which may take its time from there.
         let mut watch = handle.watch();
-        let member = Arc::new(Member { index, done: Arc::clone(&done) });
-        if watch.poll(&Waker::from(member)) {
-            done.push(index);
+        let member = Arc::new(Member { index, done: Arc::clone(&done), told: AtomicBool::new(false) });
+        if watch.poll(&Waker::from(Arc::clone(&member))) {
+            member.tell();
         }
         Some((handle, watch))
     });
@@ -105,11 +106,22 @@ impl Done {
 struct Member {
     index: usize,
     done: Arc<Done>,
+    /// True once its end was told: it may be both found at once and woken for, if it comes in the middle of the first look.
+    told: AtomicBool,
+}
+
+impl Member {
+    fn tell(&self) {
+        // Relaxed: what was told is under the lock.
+        if !self.told.swap(true, Ordering::Relaxed) {
+            self.done.push(self.index);
+        }
+    }
 }
 
 impl Wake for Member {
     fn wake(self: Arc<Self>) {
-        self.done.push(self.index);
+        self.tell();
     }
 }
 
@@ -226,5 +238,20 @@ impl<T> std::iter::FusedIterator for Finished<T> {}
 impl<T> fmt::Debug for Finished<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Finished").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The window is between two steps of one look, so the two are made to come by hand.
+    #[test]
+    fn an_end_that_is_found_and_woken_for_is_told_once() {
+        let done = Arc::new(Done { indices: Mutex::new(VecDeque::new()), consumer: WaitQueue::new() });
+        let member = Arc::new(Member { index: 7, done: Arc::clone(&done), told: AtomicBool::new(false) });
+        member.tell();
+        Waker::from(member).wake();
+        assert_eq!((done.pop(), done.pop()), (Some(7), None));
     }
 }

@@ -36,6 +36,15 @@ fn sleep_ms_sleeps() {
     assert!(before.elapsed() >= Duration::from_millis(2));
 }
 
+/// It is a deadline that the clock can count, and that a hub's timers can not.
+#[test]
+fn a_sleep_of_ages_is_one_of_the_hubs_timers() {
+    let ages = thread::spawn(|| thread::sleep(Duration::from_secs(1 << 40)));
+    thread::spawn(|| thread::sleep(Duration::from_millis(2))).join().unwrap();
+    ages.kill().unwrap();
+    assert!(ages.join().unwrap_err().is::<thread::Killed>());
+}
+
 #[test]
 fn sleepers_wake_by_deadline() {
     let order = Rc::new(RefCell::new(Vec::new()));

@@ -3,10 +3,13 @@
 mod modes;
 
 use std::cell::RefCell;
+use std::future::{Future, IntoFuture};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use green_thread as thread;
+use green_thread::{self as thread, Exit};
 use modes::{Flag, Mode, OnDrop, mode};
 
 /// Runs `f` on a fresh OS thread and waits for its end, thread-local destructors included.
@@ -49,6 +52,60 @@ fn spawned_thread_is_abandoned_only_where_it_is_on_the_hub_that_closed() {
             assert!(payload.is::<thread::Abandoned>());
             assert_eq!(mode(), Mode::OneHub);
         }
+    }
+}
+
+/// A waker that says that it was called, and then parks for ever.
+struct ParksForEver(Flag);
+
+impl Wake for ParksForEver {
+    fn wake(self: Arc<Self>) {
+        self.0.raise();
+        loop {
+            thread::park();
+        }
+    }
+}
+
+/// A waker that raises a flag.
+struct Raises(Flag);
+
+impl Wake for Raises {
+    fn wake(self: Arc<Self>) {
+        self.0.raise();
+    }
+}
+
+#[test]
+fn one_that_is_leaked_after_its_end_keeps_its_result() {
+    let woken = Flag::new();
+    let (child, remote) = on_an_os_thread({
+        let raises = Waker::from(Arc::new(Raises(woken.clone())));
+        move || {
+            let (awaited, parks) = (Flag::new(), Flag::new());
+            let shared = thread::spawn({
+                let awaited = awaited.clone();
+                move || {
+                    awaited.wait();
+                    String::from("the result")
+                }
+            });
+            let shared = shared.share();
+            for waker in [Waker::from(Arc::new(ParksForEver(parks.clone()))), raises] {
+                let mut join = Box::pin((&shared).into_future());
+                assert!(join.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                // It stays among those who wait.
+                std::mem::forget(join);
+            }
+            awaited.raise();
+            parks.wait();
+            (shared.clone(), shared.remote())
+        }
+    });
+    assert_eq!(remote.exit(), Some(Exit::Returned));
+    assert_eq!(child.join().unwrap(), "the result");
+    if mode() == Mode::OneHub {
+        assert!(woken.is_up(), "a waker that does not return keeps no other from being called");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod modes;
 
+use std::panic::panic_any;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -190,19 +191,32 @@ fn a_call_of_the_hubs_is_reported_as_the_hubs() {
 #[test]
 fn a_panic_in_a_report_is_not_the_end() {
     skip_in!(Mode::Plain, "a_panic_in_a_report_is_not_the_end", "nobody is reported");
+    /// A payload whose destructor panics as well.
+    struct Panics;
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+
     let (sender, reports) = channel();
     let mut count = 0;
     let watchdog = debug::watchdog(LIMIT, move |blocked| {
-        if blocked.name() == Some("twice reported") {
+        if blocked.name() == Some("often reported") {
             count += 1;
             sender.send(count).unwrap();
-            assert!(count > 1, "on purpose");
+            match count {
+                1 => panic!("on purpose"),
+                2 => panic_any(Panics),
+                _ => {}
+            }
         }
     });
     let reports = Arc::new(Mutex::new(reports));
-    for expected in 1..=2 {
+    for expected in 1..=3 {
         let reports = Arc::clone(&reports);
-        let child = named("twice reported").spawn(move || reports.lock().unwrap().recv_timeout(LONG).unwrap());
+        let child = named("often reported").spawn(move || reports.lock().unwrap().recv_timeout(LONG).unwrap());
         assert_eq!(child.unwrap().join().unwrap(), expected);
     }
     drop(watchdog);

@@ -5,18 +5,21 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitStatus;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use green::coroutine::{Coroutine, Step};
 use green::hub::{HubHandle, ReinitError, reinit_after_fork, schedule_call};
 use green::inherited::Inherited;
-use green::net::{TcpListener, TcpStream, ToSocketAddrs};
+use green::net::resolve::{Resolver, set_resolver};
+use green::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use green::pool::tpool;
 use green::process::Command;
 use green::signal::{SIGUSR1, Signals};
-use green::sync::{Mutex, Semaphore, mpmc, mpsc};
+use green::sync::{Mutex, Once, Select, Semaphore, mpmc, mpsc};
+use green::thread::Exit;
 use green::{fs, io, thread, time};
 use green_tests::{Mode, holds_in};
 
@@ -455,6 +458,38 @@ fn objects_for_which_the_parents_green_threads_wait_can_be_used_in_the_child() {
     });
 }
 
+/// In the parent the one that receives has its turn, which in the child is nobody's.
+#[test]
+fn a_receiver_that_is_shared_with_the_parents_green_threads_can_be_used_in_the_child() {
+    alone("a_receiver_that_is_shared_with_the_parents_green_threads_can_be_used_in_the_child", || {
+        let recv = |receiver: &mpsc::Receiver<u32>| receiver.recv().unwrap();
+        let select = |receiver: &mpsc::Receiver<u32>| Select::new().on(receiver, Result::unwrap).wait();
+        let ways: [fn(&mpsc::Receiver<u32>) -> u32; 2] = [recv, select];
+        for in_parent in ways {
+            let (sender, receiver) = mpsc::channel();
+            let receiver = Rc::new(receiver);
+            let receives = |way: fn(&mpsc::Receiver<u32>) -> u32| {
+                let receiver = Rc::clone(&receiver);
+                thread::spawn_local(move || way(&receiver))
+            };
+            let mut waiting = vec![receives(in_parent), receives(select)];
+            thread::yield_now();
+            for in_child in ways {
+                fork_anew(|| {
+                    let own = [receives(in_child), receives(in_child)];
+                    thread::yield_now();
+                    (0..3).for_each(|number| sender.send(number).unwrap());
+                    let own: u32 = own.into_iter().map(|own| own.join().unwrap()).sum();
+                    assert_eq!(own + in_child(&receiver), 3);
+                })
+                .expect_success();
+            }
+            (0..2).for_each(|number| sender.send(number).unwrap());
+            assert_eq!(waiting.drain(..).map(|thread| thread.join().unwrap()).sum::<u32>(), 1);
+        }
+    });
+}
+
 /// A listener for signals has a descriptor, which parent and child must not share.
 #[test]
 fn an_inherited_listener_hears_the_signals_of_its_own_process() {
@@ -583,6 +618,126 @@ fn inside_of_what_leads_back_to_the_old_hub_the_call_is_refused_and_outside_it_i
     });
 }
 
+/// The root may be in the middle of an initialisation that would be given up if its OS thread ended: that goes on, and nobody
+/// else's is taken for it.
+#[test]
+fn an_initialisation_of_the_root_goes_on_in_the_child() {
+    static OURS: Once = Once::new();
+    static ANOTHERS: Once = Once::new();
+    alone("an_initialisation_of_the_root_goes_on_in_the_child", || {
+        // Beside one that has begun, a root can be on a stack that is leaked.
+        let mut coroutine = Coroutine::<(), (), ()>::new(|yielder, ()| yielder.suspend(()));
+        assert_eq!(coroutine.resume(()), Step::Yield(()));
+        fork(|| {
+            let mut others = Vec::new();
+            OURS.call_once(|| {
+                drop(coroutine);
+                reinit().unwrap();
+                others.push(thread::spawn_local(|| ANOTHERS.call_once(thread::park)));
+                others.push(thread::spawn_local(|| OURS.call_once(|| unreachable!("it has begun"))));
+                thread::yield_now();
+                assert!(others.iter().all(|other| !other.is_finished()));
+            });
+            others.pop().unwrap().join().unwrap();
+            others[0].thread().unpark();
+            others.pop().unwrap().join().unwrap();
+            assert!(OURS.is_completed() && ANOTHERS.is_completed());
+            use_everything();
+        })
+        .expect_success();
+    });
+}
+
+/// What was to wake the root before it moved wakes it afterwards, after two forks too.
+#[test]
+fn a_future_of_the_root_goes_on_in_the_child() {
+    alone("a_future_of_the_root_goes_on_in_the_child", || {
+        let later = |n| thread::spawn_after(Duration::from_millis(1), move || n);
+        fork(|| {
+            let sum = thread::block_on(async {
+                reinit().unwrap();
+                let one = later(1).await.unwrap();
+                // SAFETY: see `fork`, by which the child of this child ends too.
+                let pid = unsafe { libc::fork() };
+                if pid == 0 {
+                    // SAFETY: the call takes a number.
+                    unsafe { libc::alarm(30) };
+                    reinit().unwrap();
+                }
+                let two = later(2).await.unwrap();
+                if pid > 0 {
+                    Forked(pid).expect_success();
+                }
+                one + two
+            });
+            assert_eq!(sum, 3);
+        })
+        .expect_success();
+    });
+}
+
+/// Its closure has returned in the parent, and what comes after has not: in the child it has no result, and says so.
+#[test]
+fn a_green_thread_in_the_middle_of_its_end_is_abandoned_in_the_child() {
+    alone("a_green_thread_in_the_middle_of_its_end_is_abandoned_in_the_child", || {
+        let (ending, go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+        let child = thread::spawn_local(|| ());
+        child.link({
+            let (ending, go_on) = (Arc::clone(&ending), Arc::clone(&go_on));
+            move |_| {
+                ending.add_permits(1);
+                drop(go_on.acquire());
+            }
+        });
+        drop(ending.acquire());
+        let remote = child.remote();
+        fork_anew(|| {
+            assert_eq!(remote.exit(), Some(Exit::Abandoned));
+            remote.wait();
+        })
+        .expect_success();
+        assert_eq!(remote.exit(), None);
+        go_on.add_permits(1);
+        child.join().unwrap();
+        assert_eq!(remote.exit(), Some(Exit::Returned));
+    });
+}
+
+/// It comes back to a pool without jobs, whose other threads are not there: like any OS thread that has returned it ends, and as the
+/// last one ends the process.
+#[test]
+fn a_job_that_ends_in_the_child_ends_the_child() {
+    alone("a_job_that_ends_in_the_child_ends_the_child", || {
+        let other = thread::spawn_local(thread::park);
+        let start = Instant::now();
+        // SAFETY: the child has nothing to do but to end.
+        let pid = tpool::execute(|| unsafe { libc::fork() });
+        assert!(Forked(pid).wait().success());
+        assert!(start.elapsed() < Duration::from_secs(5), "it waited for jobs");
+        assert_eq!(tpool::execute(|| 1), 1);
+        other.thread().unpark();
+        other.join().unwrap();
+    });
+}
+
+/// A pool can be used by OS threads that never wait by green.
+#[test]
+fn a_pool_without_a_hub_is_the_childs_own_too() {
+    alone("a_pool_without_a_hub_is_the_childs_own_too", || {
+        let works = || {
+            let job = tpool::spawn(|| ());
+            let start = Instant::now();
+            while !job.is_finished() {
+                assert!(start.elapsed() < Duration::from_secs(5), "nobody does the job");
+                std::thread::yield_now();
+            }
+        };
+        works();
+        fork_anew(works).expect_success();
+        works();
+    });
+}
+
 #[test]
 fn other_os_threads_of_the_child_are_to_come_later() {
     alone("other_os_threads_of_the_child_are_to_come_later", || {
@@ -620,6 +775,44 @@ fn a_choice_of_what_is_green_holds_in_the_child() {
             use_everything();
         })
         .expect_success();
+    });
+}
+
+/// A resolver is the children's too, even if a fork comes in the middle of its being set: then the child may have the C library's.
+#[test]
+fn a_resolver_is_inherited() {
+    struct Here(u16);
+
+    impl Resolver for Here {
+        fn resolve(&self, _host: &str) -> io::Result<Vec<SocketAddr>> {
+            Ok(vec![([127, 0, 0, 1], self.0).into()])
+        }
+    }
+
+    alone("a_resolver_is_inherited", || {
+        let looks_up = |name: &str| (name, 7).to_socket_addrs().unwrap().all(|address| address.ip().is_loopback());
+        let over = Arc::new(AtomicUsize::new(0));
+        set_resolver(Here(0));
+        assert!(looks_up("somewhere.test"));
+        fork_anew(|| assert!(looks_up("somewhere.test"))).expect_success();
+        let setter = std::thread::spawn({
+            let over = Arc::clone(&over);
+            move || {
+                while over.load(Ordering::Relaxed) == 0 {
+                    set_resolver(Here(1));
+                }
+            }
+        });
+        for _ in 0..60 {
+            fork_anew(|| {
+                assert!(looks_up("localhost"));
+                set_resolver(Here(2));
+                assert!(looks_up("somewhere.test"));
+            })
+            .expect_success();
+        }
+        over.store(1, Ordering::Relaxed);
+        setter.join().unwrap();
     });
 }
 

@@ -13,9 +13,10 @@ struct Owned {
 }
 
 /// The files that may start OS threads: worker hubs, the blocking pool, the watchdog, the maker of unwind
-/// tokens (I13), and spawn under `GREEN=off`.
+/// tokens (I13), spawn under `GREEN=off`, and what stands for stacks under Miri.
 const STARTERS: &[&str] = &[
     "crates/green-core/src/hub/workers.rs",
+    "crates/green-core/src/miri_context.rs",
     "crates/green-core/src/blocking/pool.rs",
     "crates/green-core/src/debug/watchdog.rs",
     "crates/green-core/src/panic_count.rs",

@@ -25,7 +25,7 @@ use crate::current;
 use crate::fork;
 use crate::kill::{self, Shield};
 use crate::park::park;
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, process_number};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::WaitQueue;
 
@@ -72,7 +72,7 @@ pub struct Pool {
     /// The child of a fork has none of its threads, and nobody who waits for the jobs.
     jobs: PerProcess<Mutex<Jobs>>,
     /// Told each time when a worker has left.
-    left: WaitQueue,
+    left: PerProcess<WaitQueue>,
 }
 
 /// `str::contains`, in a constant.
@@ -131,7 +131,7 @@ impl Pool {
             max: AtomicUsize::new(max),
             patience: PATIENCE,
             jobs: PerProcess::new(|| Mutex::new(Crew::new())),
-            left: WaitQueue::new(),
+            left: PerProcess::new(WaitQueue::new),
         }
     }
 
@@ -326,6 +326,7 @@ fn start(pool: &impl Hold, number: u64) {
 /// Runs on a worker from its start to its end.
 fn work(pool: &impl Hold, number: u64) {
     IS_WORKER.set(true);
+    let process = process_number();
     let mut patient = true;
     loop {
         let max = pool.max_threads();
@@ -334,6 +335,10 @@ fn work(pool: &impl Hold, number: u64) {
             Next::Run(job, call) => {
                 make(pool, call);
                 finish(job);
+                if process_number() != process {
+                    // The job has forked, and this is the child, which knows nothing of this worker.
+                    return;
+                }
                 patient = true;
             }
             Next::Sleep => {

@@ -25,7 +25,7 @@ use std::{env, io, thread};
 use thiserror::Error;
 
 use crate::mode::{self, Facilities, Facility, Mode};
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::{Held, ProcessLock, keep};
 
 mod selection;
 mod variables;
@@ -54,7 +54,7 @@ static FIXING: ProcessLock<()> = ProcessLock::new(());
 /// Takes the locks of the settings, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
     let fixing = FIXING.lock();
-    Box::new((fixing, selection::hold()))
+    keep((fixing, selection::hold()))
 }
 
 /// Settings of a process, all of them valid.

@@ -5,7 +5,7 @@
 
 use super::{Config, ConfigError, INSTALLED, variables};
 use crate::mode::{self, Facilities, Mode};
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::ProcessLock;
 
 /// What the program has chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +26,8 @@ static STATE: ProcessLock<State> =
     ProcessLock::new(State { selection: Selection { mode: None, green: None }, fixed: false });
 
 /// Takes the lock of the selection, until the value is dropped: for a fork.
-pub(super) fn hold() -> Held {
-    Box::new(STATE.lock())
+pub(super) fn hold() -> impl Sized {
+    STATE.lock()
 }
 
 /// Changes the selection by `change`, which is told the present one and whether the settings are fixed already, and

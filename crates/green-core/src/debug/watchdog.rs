@@ -18,7 +18,6 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
@@ -32,6 +31,7 @@ use crate::hub::shared::Shared;
 use crate::identity::Identity;
 use crate::per_process::PerProcess;
 use crate::record::{Record, Running};
+use crate::spawn::extras::contain;
 
 /// How many watchdogs there are.
 static WATCHING: AtomicUsize = AtomicUsize::new(0);
@@ -106,7 +106,7 @@ pub(crate) fn note_start(identity: &Identity) {
     }
 }
 
-/// Forgets the name of a green thread that has ended.
+/// Forgets the name of a green thread that has ended, or will never run again.
 #[cold]
 pub(crate) fn note_end(record: &Record) {
     if let Some(number) = NonZeroU64::new(record.number.load(Ordering::Relaxed)) {
@@ -306,8 +306,7 @@ impl<R: FnMut(&Blocked)> Watch<R> {
                 if stop.load(Ordering::Acquire) {
                     return;
                 }
-                // The hook has printed it.
-                let _ = catch_unwind(AssertUnwindSafe(|| (self.report)(&blocked)));
+                contain(|| (self.report)(&blocked));
             }
         }
     }

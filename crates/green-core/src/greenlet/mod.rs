@@ -84,7 +84,7 @@ pub use value::{Exit, Value};
 
 pub(crate) use end::{PATIENCE, can_unwind, complain, discard, on_thread_exit, report};
 pub(crate) use raw::{Body, RawCoroutine, Stage as CoroutineStage, Started};
-pub(crate) use thread::{ThreadGreenlets, any_started};
+pub(crate) use thread::{ThreadGreenlets, any_started, has_any};
 
 use crate::context::Slot;
 use crate::current;

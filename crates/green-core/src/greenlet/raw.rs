@@ -99,7 +99,7 @@ impl RawGreenlet {
     /// The caller runs on this stack and does nothing but switch away from it for good.
     pub(super) unsafe fn finish(&self, hub: &Hub) {
         let stack = self.stack.take().expect("what ends on a stack of its own still has it");
-        debug_assert!(stack.contains((&raw const stack).addr()), "it ends on its own stack");
+        debug_assert!(stack.contains(context::here()), "it ends on its own stack");
         self.bounds.set((0, 0));
         hub.set_finished_stack(stack);
     }
@@ -107,9 +107,8 @@ impl RawGreenlet {
     /// Returns whether the caller runs on this stack.
     #[inline]
     fn is_under_caller(&self) -> bool {
-        let marker = 0_u8;
         let (bottom, bytes) = self.bounds.get();
-        (&raw const marker).addr().wrapping_sub(bottom) < bytes
+        context::here().wrapping_sub(bottom) < bytes
     }
 }
 

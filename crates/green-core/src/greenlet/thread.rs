@@ -363,6 +363,15 @@ pub(super) fn peek(record: &Record) -> Option<Rc<ThreadGreenlets>> {
     copy
 }
 
+/// Returns true if the green thread has ever asked for a greenlet, or bound what is inherited.
+#[inline]
+pub(crate) fn has_any(record: &Record) -> bool {
+    let greenlets = record.greenlets.take();
+    let has_any = greenlets.is_some();
+    record.greenlets.set(greenlets);
+    has_any
+}
+
 /// Returns true if the green thread has greenlets or coroutines that have begun and not ended.
 pub(crate) fn any_started(record: &Record) -> bool {
     peek(record).is_some_and(|thread| !thread.is_empty())

@@ -7,6 +7,7 @@
 //! are valid on it.
 
 use super::{Hub, TimerEvent};
+use crate::debug::watchdog;
 use crate::record::{Record, State};
 use crate::spawn::Abandoned;
 use crate::spawn::unstarted::Unstarted;
@@ -17,6 +18,7 @@ use crate::{greenlet, local};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     /// Before any thread-local of the OS thread is destroyed that a suspended frame may borrow.
+    #[cfg_attr(miri, expect(dead_code, reason = "Miri does not announce the end of an OS thread"))]
     First,
     /// Among the destructors of thread-locals: others may have run.
     Late,
@@ -100,8 +102,7 @@ impl Hub {
 
     fn drop_unstarted(&self) {
         self.run_queue.clear().into_iter().for_each(abandon);
-        let shared = std::mem::take(&mut *self.shared.unstarted().lock());
-        shared.into_iter().for_each(abandon);
+        self.shared.unstarted().take_rest().into_iter().for_each(abandon);
         for (task, error) in self.unstartable.take() {
             task.give_up(Box::new(error));
         }
@@ -117,13 +118,16 @@ impl Hub {
         });
         for record in leaked {
             record.state.set(State::Leaked);
+            if watchdog::is_on() {
+                watchdog::note_end(record);
+            }
             record.end_generation();
             record.node.for_each(Node::abandon);
             record.slot.forget();
             // A `Stack` that is dropped leaks its slot: it stays mapped for ever, for somebody may borrow from it (I8).
             record.stack.set(None);
             if let Some(task) = record.task.take() {
-                task.give_up(Box::new(Abandoned));
+                task.leak();
             }
         }
         let duties = self.leaks.take();

@@ -6,15 +6,21 @@ use super::Hub;
 use crate::debug::watchdog;
 use crate::record::{Record, State};
 use crate::run_queue::Runnable;
-use crate::spawn::unstarted::{Task, Unstarted};
-use crate::stack::Stack;
+use crate::spawn::unstarted::Task;
+use crate::stack::{Credit, Stack};
 use crate::unpark::Unparker;
 use crate::{greenlet, kill, local};
 
 impl Hub {
     /// Gives an unstarted green thread a stack and a record; returns none if no stack can be had.
-    pub(super) fn start(&self, unstarted: Unstarted, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
-        let Unstarted { task, credit, .. } = unstarted;
+    ///
+    /// The parts of the [`Unstarted`](crate::spawn::unstarted::Unstarted) come one by one, in registers.
+    pub(super) fn start(
+        &self,
+        task: Arc<dyn Task>,
+        credit: Credit,
+        here: Option<&mut Option<Stack>>,
+    ) -> Option<&'static Record> {
         let reused = here.and_then(|here| here.take_if(|stack| stack.size() == credit.size()));
         let fresh = reused.is_none();
         let stack = match reused {
@@ -57,6 +63,13 @@ impl Hub {
             task.run();
         }
         record.exiting.set(true);
+        let is_bare = record.locals.is_empty() && !greenlet::has_any(record);
+        if is_bare {
+            self.shared.note_live(self.live.get() - 1);
+            if task.end_quietly() {
+                return;
+            }
+        }
         task.exit();
         greenlet::on_thread_exit(record);
         local::destroy(&record.locals);

@@ -50,6 +50,7 @@ mod reinit;
 pub(crate) mod shared;
 mod sleep;
 mod start;
+mod start_queue;
 mod suspend;
 #[expect(unsafe_code, reason = "switches between stacks")]
 mod switch;
@@ -57,7 +58,7 @@ mod turn;
 mod wait;
 pub(crate) mod workers;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -74,14 +75,15 @@ use crate::record::{Record, Records, State};
 use crate::run_queue::{RunQueue, Runnable};
 use crate::spawn::delay::Delayed;
 use crate::spawn::identity_ref::Root;
-use crate::spawn::unstarted::Task;
+use crate::spawn::unstarted::{Task, Unstarted};
 use crate::spawn::{ids, naming};
 use crate::stack::{Stack, StackPool, StackSize};
+use crate::steal_ring::Owner;
 use crate::sys;
 use crate::timer::{TimerKey, Timers};
 use crate::unpark::{Outcome, Unparker, WaitReason};
 use crate::wait_queue::Node;
-use crate::{current, fork, greenlet, kill};
+use crate::{current, greenlet, kill};
 use calls::{Calls, Due};
 use handle::Posts;
 use leaks::Leaks;
@@ -140,6 +142,8 @@ pub(crate) struct Hub {
     /// The stack of whoever finished last; see [`Hub::arrive`].
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
+    /// A worker's right to its queue of what is to start.
+    own_starts: OnceCell<Owner<Unstarted>>,
     timers: RefCell<Timers<TimerEvent>>,
     calls: Calls,
     leaks: Leaks,
@@ -204,6 +208,7 @@ impl Hub {
             scrap: Slot::empty(),
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
+            own_starts: OnceCell::new(),
             timers: RefCell::new(Timers::new()),
             calls: Calls::new(),
             leaks: Leaks::new(),
@@ -234,7 +239,6 @@ impl Hub {
     /// Takes the hub into use on this OS thread.
     pub(crate) fn open(&self, kind: Kind, task: Option<Arc<dyn Task>>) {
         OPENED.fetch_add(1, Ordering::Relaxed);
-        sys::install_fork_guard(fork::WATCHER);
         if sys::install_overflow_handler(with_current_name).is_ok()
             && let Ok(stack) = sys::install_alternate_stack()
         {
@@ -244,6 +248,9 @@ impl Hub {
         naming::install();
         sys::calm_float_flags();
         self.kind.set(kind);
+        if kind == Kind::Worker {
+            self.own_starts.get_or_init(|| self.shared.unstarted().open());
+        }
         self.shared.adopt();
         self.loop_record.state.set(State::Running);
         let name = Some("green hub".into());

@@ -90,7 +90,7 @@ impl Hub {
     /// Finds somebody for what came during the look and cannot be started at once.
     fn share_what_came(&self) {
         self.drain_inbox();
-        if self.is_worker() && self.run_queue.len() > 1 && !self.shared.unstarted().lock().is_empty() {
+        if self.is_worker() && self.run_queue.len() > 1 && !self.shared.unstarted().is_empty() {
             workers::invite();
         }
     }

@@ -167,10 +167,12 @@ impl Hub {
     /// Takes over the root of `old`, and what can be used of it.
     fn succeed(&self, old: &Hub) {
         let (root, before) = (self.current(), old.current());
+        old.shared.note_moved(Unparker::of(before), Unparker::of(root));
         // Nobody else knows what this new root was called.
         root.task.set(None);
         root.locals.take_over(&before.locals);
         root.greenlets.set(before.greenlets.take());
+        self.leaks.take_over(&old.leaks, before, Unparker::of(root));
         if let Some(task) = before.task.take() {
             if !task.identity().start_again(Unparker::of(root)) {
                 root.interrupts.set_killed();

@@ -1,11 +1,9 @@
 //! The part of a hub that other OS threads touch: its inbox, its eventfd, its unstarted green threads.
 
-use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
-use parking_lot::Mutex;
-
+use super::start_queue::StartQueue;
 use crate::inbox::Inbox;
 use crate::reactor::waker::Bed;
 use crate::reactor::{Registry, Token};
@@ -50,8 +48,8 @@ pub(crate) struct Shared {
     event: OnceLock<sys::EventFd>,
     /// The poll, once there is one; deregistering is allowed to everybody.
     registry: OnceLock<Registry>,
-    /// Green threads that no stack was given yet, oldest first; any worker may take them (I2).
-    unstarted: Mutex<VecDeque<Unstarted>>,
+    /// Green threads that no stack was given yet.
+    unstarted: StartQueue,
     /// File descriptors registered here, for placement.
     registered: AtomicUsize,
     /// Green threads that live here; only the owner writes it.
@@ -65,6 +63,8 @@ pub(crate) struct Shared {
     searchable: AtomicBool,
     /// The fork generation in which the hub may be used: the poll and the eventfd are that process's own.
     fork: AtomicU32,
+    /// The root that went on elsewhere in the child of a fork, and as whom.
+    moved: OnceLock<(Unparker, Unparker)>,
 }
 
 impl Shared {
@@ -73,7 +73,7 @@ impl Shared {
             inbox: Inbox::new(),
             event: OnceLock::new(),
             registry: OnceLock::new(),
-            unstarted: Mutex::new(VecDeque::new()),
+            unstarted: StartQueue::new(),
             registered: AtomicUsize::new(0),
             live: AtomicUsize::new(0),
             handed: AtomicUsize::new(0),
@@ -81,6 +81,7 @@ impl Shared {
             looking: AtomicBool::new(false),
             searchable: AtomicBool::new(false),
             fork: AtomicU32::new(0),
+            moved: OnceLock::new(),
         }
     }
 
@@ -99,13 +100,29 @@ impl Shared {
     pub(crate) fn send(&self, message: Message) -> bool {
         if self.is_forked() {
             // Nobody reads it, and another OS thread may have been in the middle of such a push when this process was forked.
-            return false;
+            return self.forward(&message);
         }
         let bed = self.inbox.push(message);
         if let Some(bed) = bed {
             self.ring(bed);
         }
         bed.is_some()
+    }
+
+    /// Notes that `root` goes on as `successor`, in the child of a fork.
+    pub(crate) fn note_moved(&self, root: Unparker, successor: Unparker) {
+        let _ = self.moved.set((root, successor));
+    }
+
+    /// Wakes the root that went on elsewhere, if the message is for it: whoever made it may have an unparker from before.
+    #[cold]
+    fn forward(&self, message: &Message) -> bool {
+        if let (Message::Unpark(unparker), Some((root, successor))) = (message, self.moved.get())
+            && unparker == root
+        {
+            successor.unpark();
+        }
+        false
     }
 
     /// Wakes the owner if it sleeps, without a message; returns whether it slept.
@@ -140,7 +157,7 @@ impl Shared {
         &self.registry
     }
 
-    pub(crate) fn unstarted(&self) -> &Mutex<VecDeque<Unstarted>> {
+    pub(crate) fn unstarted(&self) -> &StartQueue {
         &self.unstarted
     }
 
@@ -151,7 +168,7 @@ impl Shared {
     /// Queues an unstarted green thread from another OS thread; this worker starts it in its turn, unless another
     /// takes it before. Returns whether this one had nothing else to do.
     pub(crate) fn hand(&self, unstarted: Unstarted) -> bool {
-        self.unstarted.lock().push_back(unstarted);
+        self.unstarted.push(unstarted);
         self.handed.fetch_add(1, Ordering::Relaxed);
         self.send(Message::Start) || self.looking.load(Ordering::Relaxed)
     }

@@ -30,7 +30,7 @@ impl Hub {
         self.stacks.help_out();
         if self.run_queue.trim() {
             // What was unstarted had entries there.
-            self.shared.unstarted().lock().shrink_to_fit();
+            self.shared.unstarted().trim();
         }
         let begin = self.now.get();
         let bed = if self.reactor.in_use() { Bed::Poll } else { Bed::Futex };
@@ -75,14 +75,14 @@ impl Hub {
     /// cost, and are late by 95 µs in the median instead of 57.
     fn sleep_deadline(&self) -> Option<u64> {
         const LEAST: u64 = 50_000;
-        const MOST: u64 = 135_000;
+        const MOST: u64 = 145_000;
         const MANY: usize = 32;
         let mut timers = self.timers.borrow_mut();
         let deadline = timers.next_deadline()?;
         let left = deadline.saturating_sub(clock::ticks(clock::now()));
         let slack = if timers.len() >= MANY { MOST } else { (left / 8).min(LEAST) };
-        let shared = deadline.saturating_add(slack);
-        Some(if timers.has_second_by(shared) { shared } else { deadline })
+        // What is never due is at the end of the scale.
+        timers.last_by(deadline.saturating_add(slack))
     }
 
     /// The sleep itself, until rung or `deadline` (in ticks).

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::Hub;
 use crate::placement::Favourite;
+use crate::record::Record;
 use crate::run_queue::Runnable;
 use crate::spawn::unstarted::{Task, Unstarted};
-use crate::stack::StackSize;
+use crate::stack::{Stack, StackSize};
+use crate::steal_ring::Owner;
 
 impl Hub {
     /// Leaves a green thread that cannot be started to the loop, which drops its closure: a destructor must not run where
@@ -54,8 +56,29 @@ impl Hub {
     /// Queues an unstarted green thread that another worker may take.
     #[inline(always)]
     pub(crate) fn enqueue_shared(&self, unstarted: Unstarted) {
-        self.shared.unstarted().lock().push_back(unstarted);
+        let owner = self.own_starts.get().expect("only from a worker may others take");
+        self.shared.unstarted().push_own(owner, unstarted);
         self.enqueue_token();
+    }
+
+    /// Starts the oldest of the unstarted green threads that another worker may take, if there is one.
+    #[inline(always)]
+    pub(super) fn start_shared(&self, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
+        let owner = self.own_starts.get()?;
+        let Some(Unstarted { task, credit, .. }) = owner.pop() else { return self.start_refilled(owner, here) };
+        self.set_live(self.live.get() + 1);
+        self.start(task, credit, here)
+    }
+
+    #[cold]
+    fn start_refilled(&self, owner: &Owner<Unstarted>, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
+        // Others may take all of it before we do: then they have started what this turn was for.
+        if !self.shared.unstarted().refill(owner) {
+            return None;
+        }
+        let Unstarted { task, credit, .. } = owner.pop()?;
+        self.set_live(self.live.get() + 1);
+        self.start(task, credit, here)
     }
 
     /// Queues a turn for the oldest of the unstarted green threads that another worker may take.

@@ -9,6 +9,7 @@ use crate::context::Slot;
 use crate::hub::TimerEvent;
 use crate::record::{Record, State};
 use crate::run_queue::Runnable;
+use crate::spawn::unstarted::Unstarted;
 use crate::stack::Stack;
 use crate::unpark::Outcome;
 
@@ -56,11 +57,12 @@ impl Hub {
                 if matches!(start, Runnable::StartHanded) {
                     self.shared.note_begun();
                 }
-                let unstarted = self.shared.unstarted().lock().pop_front()?;
-                self.set_live(self.live.get() + 1);
-                self.start(unstarted, here)
+                self.start_shared(here)
             }
-            Runnable::StartLocal => self.start(self.run_queue.pop_local()?, here),
+            Runnable::StartLocal => {
+                let Unstarted { task, credit, .. } = self.run_queue.pop_local()?;
+                self.start(task, credit, here)
+            }
         }
     }
 

@@ -20,7 +20,6 @@
 //! | RINGING   | one was rung and has not woken up yet           |
 //! | SEARCHING | one searches, or naps before it searches again  |
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
@@ -34,12 +33,11 @@ use crate::current;
 use crate::mode;
 use crate::per_process::PerProcess;
 use crate::spawn::unstarted::Unstarted;
+use crate::steal_ring::Taken;
 use crate::sys;
 
 /// The age at which an unstarted green thread is worth taking, in ticks: what a wake across cores costs.
 const YOUNG: u64 = 40_000;
-/// The most that are taken at once: the victim's queue is locked meanwhile.
-const MOST: usize = 256;
 /// How long a searcher spins for young entries to grow old, in ticks, and how often it looks meanwhile.
 const SEARCH: u64 = 50_000;
 const LOOK: u64 = 10_000;
@@ -152,29 +150,17 @@ impl Workers {
     }
 
     /// Takes the older half of the oldest entries of some other worker.
-    fn take_from_others(&self, thief: &Shared, now: u64) -> Search {
+    fn take_from_others(&self, thief: &Shared, now: u64) -> Taken<Unstarted> {
         let mut young = false;
         for victim in self.hubs.iter().filter(|hub| !std::ptr::eq(**hub, thief)) {
-            let taken = {
-                let mut queue = victim.unstarted().lock();
-                let half = queue.len().div_ceil(2).min(MOST);
-                let is_old = |entry: &&Unstarted| now.saturating_sub(entry.since) >= YOUNG;
-                let old = queue.iter().take(half).take_while(is_old).count();
-                young |= old == 0 && half > 0;
-                queue.drain(..old).collect::<VecDeque<_>>()
-            };
-            if !taken.is_empty() {
-                return Search::Found(taken);
+            match victim.unstarted().take_half(|since| now.saturating_sub(since) >= YOUNG) {
+                Taken::Nothing => {}
+                Taken::Young => young = true,
+                entries => return entries,
             }
         }
-        if young { Search::Young } else { Search::Nothing }
+        if young { Taken::Young } else { Taken::Nothing }
     }
-}
-
-enum Search {
-    Found(VecDeque<Unstarted>),
-    Young,
-    Nothing,
 }
 
 /// Counts a worker as sleeping for as long as it lives.
@@ -194,11 +180,10 @@ pub(super) fn announce_sleep() -> Option<Sleeping> {
     Some(Sleeping(workers))
 }
 
-/// Returns true if some other worker has unstarted green threads.
+/// Returns true if some other worker has unstarted green threads. The caller has fenced.
 pub(super) fn is_work_waiting(own: &Shared) -> bool {
     let Some(Ok(workers)) = WORKERS.get() else { return false };
-    workers.hubs.len() > 1
-        && workers.hubs.iter().any(|hub| !std::ptr::eq(*hub, own) && !hub.unstarted().lock().is_empty())
+    workers.hubs.len() > 1 && workers.hubs.iter().any(|hub| !std::ptr::eq(*hub, own) && !hub.unstarted().is_empty())
 }
 
 /// Rings one sleeping worker to search, if any sleeps and nobody searches.
@@ -226,8 +211,9 @@ impl Hub {
             && let Some(Ok(workers)) = WORKERS.get()
         {
             workers.search.store(NOBODY, Ordering::Release);
+            fence(Ordering::SeqCst);
             // An invitation may have been left out because of this search.
-            if workers.hubs.iter().any(|hub| !hub.unstarted().lock().is_empty()) {
+            if workers.hubs.iter().any(|hub| !hub.unstarted().is_empty()) {
                 workers.invite();
             }
         }
@@ -250,19 +236,19 @@ impl Hub {
         let mut now = begin;
         loop {
             match workers.take_from_others(self.shared, now) {
-                Search::Found(entries) => {
+                Taken::Entries(entries) => {
                     for entry in entries {
                         self.enqueue_shared(entry);
                     }
                     self.end_search();
                     return true;
                 }
-                Search::Nothing => {
+                Taken::Nothing => {
                     self.end_search();
                     return false;
                 }
-                Search::Young if now - begin > SEARCH => return false,
-                Search::Young => {}
+                Taken::Young if now - begin > SEARCH => return false,
+                Taken::Young => {}
             }
             let next = now + LOOK;
             while now < next {

@@ -103,11 +103,8 @@ impl Waiters {
     }
 
     fn remove(&mut self, unparker: Unparker) {
-        let same = |other: &Unparker| {
-            std::ptr::eq(other.record(), unparker.record()) && other.generation() == unparker.generation()
-        };
-        self.first.take_if(|first| same(first));
-        self.rest.retain(|other| !same(other));
+        self.first.take_if(|first| *first == unparker);
+        self.rest.retain(|other| *other != unparker);
     }
 
     fn drain_into(&mut self, woken: &mut Vec<Unparker>) {

@@ -96,7 +96,7 @@ where
     T: Send + 'static,
 {
     let config = config::get()?;
-    let packet = Arc::new(Packet::new(new_identity(options.name), f));
+    let packet = Packet::shared(new_identity(options.name), f);
     // SAFETY: nothing is borrowed.
     let (task, join) = unsafe { erase(packet) };
     let size = options.stack_size.unwrap_or(config.stack_size());
@@ -131,7 +131,7 @@ where
     T: 'static,
 {
     let config = config::get()?;
-    let packet = Arc::new(Packet::new(new_identity(options.name), f));
+    let packet = Packet::shared(new_identity(options.name), f);
     // SAFETY: nothing is borrowed.
     let (task, join) = unsafe { erase(packet) };
     let hub = current::hub();

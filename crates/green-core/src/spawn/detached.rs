@@ -10,7 +10,7 @@ use super::extras::contain;
 use super::identity_ref::Identified;
 use super::packet::{__rust_begin_short_backtrace, abort_on_unwind};
 use super::unstarted::Task;
-use super::{Options, new_identity, place};
+use super::{Options, Site, new_identity};
 use crate::config;
 use crate::identity::Identity;
 use crate::placement::Borrows;
@@ -61,6 +61,7 @@ where
     F: FnOnce() + Send + 'static,
 {
     let config = config::get()?;
+    let site = Site::new(config, options.stack_size)?;
     let task = Arc::new(Detached { identity: new_identity(options.name), body: Cell::new(Some(f)) });
-    place(config, task, options.stack_size, Borrows::Nothing)
+    site.place(config, task, Borrows::Nothing)
 }

@@ -34,7 +34,7 @@ pub(crate) struct WakerId(NonZeroU64);
 #[derive(Default)]
 struct Few {
     links: VecDeque<(LinkId, Link)>,
-    wakers: Vec<(NonZeroU64, Waker)>,
+    wakers: VecDeque<(NonZeroU64, Waker)>,
     /// What a kill unwinds with for the first time, instead of `Killed`.
     payload: Option<Box<dyn Any + Send>>,
     /// What it was, once it did.
@@ -172,7 +172,7 @@ impl Extras {
                 match wakers.iter_mut().find(|entry| entry.0 == number) {
                     Some(entry) => Some(mem::replace(&mut entry.1, waker)),
                     None => {
-                        wakers.push((number, waker));
+                        wakers.push_back((number, waker));
                         None
                     }
                 }
@@ -194,18 +194,24 @@ impl Extras {
             let mut few = self.0.lock();
             let Some(few) = few.as_mut() else { return };
             let index = few.wakers.iter().position(|entry| entry.0 == id.0);
-            index.map(|index| few.wakers.swap_remove(index))
+            index.and_then(|index| few.wakers.swap_remove_back(index))
         };
         drop(waker);
     }
 
     /// Wakes the tasks that wait for the end, which has come. Never unwinds.
+    ///
+    /// Each is taken out when it has its turn: a waker may park for ever, and then the others are woken by whoever leaks the
+    /// green thread.
     #[cold]
     pub(crate) fn wake_all(&self) {
-        let wakers = self.0.lock().as_mut().map(|few| mem::take(&mut few.wakers));
-        for (_, waker) in wakers.into_iter().flatten() {
+        while let Some(waker) = self.next_waker() {
             contain(|| waker.wake());
         }
+    }
+
+    fn next_waker(&self) -> Option<Waker> {
+        self.0.lock().as_mut()?.wakers.pop_front().map(|(_, waker)| waker)
     }
 
     /// Notes where the green thread waits for the time of its start.
@@ -221,7 +227,7 @@ impl Extras {
 
 /// Calls `f`. A panic was reported by the panic hook and goes no further, nor does one of its payload's destructor. Never
 /// unwinds.
-pub(super) fn contain(f: impl FnOnce()) {
+pub(crate) fn contain(f: impl FnOnce()) {
     let dropped = catch_unwind(AssertUnwindSafe(f)).or_else(|payload| catch_unwind(AssertUnwindSafe(|| drop(payload))));
     // The payload of that one is leaked, lest it go on like this.
     dropped.unwrap_or_else(mem::forget);

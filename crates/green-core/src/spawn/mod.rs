@@ -30,6 +30,7 @@ use crate::hub::Hub;
 use crate::identity::Identity;
 use crate::mode::Mode;
 use crate::placement::{self, Borrows, Place};
+use crate::stack::Credit;
 use packet::{Join, Packet};
 use unstarted::{Task, Unstarted};
 
@@ -100,32 +101,52 @@ where
     T: Send + 'a,
 {
     let config = config::get()?;
-    let packet = Arc::new(Packet::new(new_identity(options.name), f));
+    let site = Site::new(config, options.stack_size)?;
+    let packet = Packet::shared(new_identity(options.name), f);
     // SAFETY: the caller promises that the borrows outlive every use.
     let (task, join) = unsafe { erase(packet) };
-    place(config, task, options.stack_size, borrows)?;
+    site.place(config, task, borrows)?;
     Ok(Joiner::new(join))
 }
 
-/// Puts a green thread where it is to start; its closure is `Send`, or stays here because it borrows.
-#[inline(always)]
-fn place(config: &Config, task: Arc<dyn Task>, size: Option<usize>, borrows: Borrows) -> io::Result<()> {
-    let size = size.unwrap_or(config.stack_size());
-    if config.mode() == Mode::Plain {
-        return os_thread::spawn(task, size, None);
-    }
-    let hub = current::hub();
-    let unstarted = unstarted(hub, task, size)?;
-    match placement::choose(hub, config, borrows)? {
-        Place::Here => hub.enqueue_local(unstarted)?,
-        Place::HereFirst(workers) => {
-            hub.enqueue_shared(unstarted);
-            workers.invite();
+/// What a green thread needs to be started, got before it is made: so it is moved once.
+enum Site {
+    /// On an OS thread with a stack of this size.
+    OsThread(usize),
+    /// On some hub, with this credit for a stack, and the time.
+    Hub(&'static Hub, Credit, u64),
+}
+
+impl Site {
+    #[inline(always)]
+    fn new(config: &Config, size: Option<usize>) -> io::Result<Self> {
+        let size = size.unwrap_or(config.stack_size());
+        if config.mode() == Mode::Plain {
+            return Ok(Site::OsThread(size));
         }
-        Place::ThereFirst(workers, shared) => workers.hand(shared, unstarted),
-        Place::On(shared) => placement::send(shared, unstarted),
+        let hub = current::hub();
+        let (credit, since) = prepare(hub, size)?;
+        Ok(Site::Hub(hub, credit, since))
     }
-    Ok(())
+
+    /// Puts a green thread where it is to start; its closure is `Send`, or stays here because it borrows.
+    #[inline(always)]
+    fn place(self, config: &Config, task: Arc<dyn Task>, borrows: Borrows) -> io::Result<()> {
+        let (hub, credit, since) = match self {
+            Site::OsThread(size) => return os_thread::spawn(task, size, None),
+            Site::Hub(hub, credit, since) => (hub, credit, since),
+        };
+        match placement::choose(hub, config, borrows)? {
+            Place::Here => hub.enqueue_local(Unstarted { task, credit, since })?,
+            Place::HereFirst(workers) => {
+                hub.enqueue_shared(Unstarted { task, credit, since });
+                workers.invite();
+            }
+            Place::ThereFirst(workers, shared) => workers.hand(shared, Unstarted { task, credit, since }),
+            Place::On(shared) => placement::send(shared, Unstarted { task, credit, since }),
+        }
+        Ok(())
+    }
 }
 
 /// Starts a green thread that stays on this OS thread's hub, so that nothing of it need be `Send` (I2).
@@ -139,7 +160,7 @@ where
     T: 'static,
 {
     let config = config::get()?;
-    let packet = Arc::new(Packet::new(new_identity(options.name), f));
+    let packet = Packet::shared(new_identity(options.name), f);
     // SAFETY: nothing is borrowed.
     let (task, join) = unsafe { erase(packet) };
     let hub = current::hub();
@@ -151,7 +172,7 @@ where
 /// Starts a green thread for what was posted to `hub`, which is this OS thread's. If there is no stack for it, the
 /// hub's loop drops `f`, which sees to it that there is another attempt.
 pub(crate) fn start_posted(hub: &Hub, f: impl FnOnce() + 'static) {
-    let packet = Arc::new(Packet::new(new_identity(None), f));
+    let packet = Packet::shared(new_identity(None), f);
     // SAFETY: nothing is borrowed.
     let (task, join) = unsafe { erase(packet) };
     drop(LocalJoiner::new(join));
@@ -166,13 +187,18 @@ fn new_identity(name: Option<String>) -> Identity {
     Identity::new(ids::next(), name.map(String::into_boxed_str))
 }
 
-/// Inlined, because a move of what was just written in halves waits for them.
+/// Gets a credit for a stack, and the time.
 #[inline(always)]
-fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
+fn prepare(hub: &Hub, size: usize) -> io::Result<(Credit, u64)> {
     fork::check()?;
     let credit = hub.stacks().reserve(hub.stack_size(size)?)?;
     // A worker's last look at the clock is recent enough; a root may never have looked.
     let since = if hub.is_worker() { hub.seen() } else { clock::ticks(clock::now()) };
+    Ok((credit, since))
+}
+
+fn unstarted(hub: &Hub, task: Arc<dyn Task>, size: usize) -> io::Result<Unstarted> {
+    let (credit, since) = prepare(hub, size)?;
     Ok(Unstarted { task, credit, since })
 }
 

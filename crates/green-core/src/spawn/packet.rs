@@ -21,6 +21,7 @@ use std::any::Any;
 use std::cell::UnsafeCell;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread;
 
 use super::exit::Exit;
@@ -69,8 +70,16 @@ pub(crate) struct Packet<F, T> {
 const _: () = assert!(size_of::<Packet<(), ()>>() <= 120);
 
 impl<F, T> Packet<F, T> {
-    pub(crate) fn new(identity: Identity, f: F) -> Self {
-        Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), extras: Extras::new() }
+    /// Makes one where it stays: `Arc::new` would make it on the stack and move it, which waits for what was just written.
+    #[inline(always)]
+    pub(crate) fn shared(identity: Identity, f: F) -> Arc<Self> {
+        let place = Arc::<Self>::new_uninit();
+        let packet = Self { identity, stage: UnsafeCell::new(Stage::Waiting(f)), extras: Extras::new() };
+        // Not by `Arc::get_mut`, which locks the count of the weak ones.
+        // SAFETY: nobody else has the place yet, and it has the room and the alignment of a packet.
+        unsafe { Arc::as_ptr(&place).cast::<Self>().cast_mut().write(packet) };
+        // SAFETY: it was just written.
+        unsafe { place.assume_init() }
     }
 
     /// Replaces the stage and returns the old one.
@@ -122,6 +131,10 @@ where
         let _running = unsafe { self.replace(Stage::Ended(result)) };
     }
 
+    fn end_quietly(&self) -> bool {
+        self.identity.end_quietly()
+    }
+
     fn exit(&self) {
         // Most have nothing to do, and are spared the lock.
         if !self.identity.close_exits_if_none() {
@@ -142,7 +155,7 @@ where
 
     fn abandon(&self, payload: Box<dyn Any + Send>) {
         self.identity.set_exit(self.extras.exit_of_unrun(&*payload));
-        // SAFETY: only the runner calls this, instead of `run` or after the running stack was given up for ever.
+        // SAFETY: only the runner calls this, before `done`: instead of `run`, or after the running stack was given up for ever.
         let stage = unsafe { self.replace(Stage::Ended(Err(payload))) };
         // The closure is dropped here, on the runner's OS thread; a panic of its destructor is its own affair.
         contain(|| drop(stage));

@@ -9,31 +9,40 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::slab::{Slab, stride};
 use super::{Stack, StackSize};
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::{Held, ProcessLock, keep};
 
 /// The promise that a slot of some size is there when it is needed.
 ///
 /// It may be dropped on any OS thread, which returns it.
 #[derive(Debug)]
 pub(crate) struct Credit {
-    size: StackSize,
+    /// The class of the size. A whole word, because credits are handed on again and again: a byte and its padding are moved
+    /// by overlapping loads and stores, which wait for each other.
+    class: usize,
 }
 
 impl Credit {
-    /// Makes a credit of one that was counted: reserved, or taken out of a [`Stack`].
-    pub(super) fn counted(size: StackSize) -> Self {
-        Credit { size }
+    /// Makes a credit of one that was counted: reserved, taken out of a [`Stack`], or [taken apart](Self::into_class).
+    pub(crate) fn counted(size: StackSize) -> Self {
+        Credit { class: size.class() }
+    }
+
+    /// Returns the class of the size, and leaves the credit counted.
+    pub(crate) fn into_class(self) -> usize {
+        let class = self.class;
+        std::mem::forget(self);
+        class
     }
 
     /// Returns the size that was promised.
     pub(crate) fn size(&self) -> StackSize {
-        self.size
+        StackSize::of_class(self.class)
     }
 }
 
 impl Drop for Credit {
     fn drop(&mut self) {
-        Class::of(self.size).return_credits(1);
+        Class::of(self.size()).return_credits(1);
     }
 }
 
@@ -84,7 +93,7 @@ static CLASSES: [Class; StackSize::CLASSES] = [const { Class::new() }; StackSize
 
 /// Takes the locks of all classes, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new(CLASSES.each_ref().map(|class| class.state.lock()))
+    keep(CLASSES.each_ref().map(|class| class.state.lock()))
 }
 
 impl Class {

@@ -69,6 +69,7 @@ impl Stack {
     /// If all stacks began at the same offset in their pages, the frames of suspended threads would fight over the few
     /// cache lines that the offset maps to. So each begins at one of 24 lines, which makes a round through 1,000 stacks
     /// with 10 lines each twice as fast, and leaves 2,624 bytes of the first page at worst.
+    #[cfg_attr(all(miri, not(test)), expect(dead_code, reason = "Miri runs nothing on it"))]
     pub(crate) fn top(&self) -> *mut u8 {
         const LINE: usize = 64;
         const COLOURS: usize = 24;

@@ -48,8 +48,14 @@ impl StackSize {
         pages_of(self.class) * sys::page_size()
     }
 
+    /// Returns the size that has this [place](Self::class).
+    pub(crate) fn of_class(class: usize) -> Self {
+        debug_assert!(class < Self::CLASSES, "it is the place of a size");
+        StackSize { class: class as u8 }
+    }
+
     /// Returns the place of this size among all, from 0 to [`CLASSES`](Self::CLASSES).
-    pub(super) fn class(self) -> usize {
+    pub(crate) fn class(self) -> usize {
         self.class.into()
     }
 }

@@ -52,7 +52,6 @@ pub(crate) use unix::{
     futex::{futex_wait, futex_wake},
     guard::MapCharge,
     hold,
-    jump::jump,
     mapping::Mapping,
     overflow::install_overflow_handler,
     page_size,
@@ -66,6 +65,9 @@ pub(crate) use unix::{
     thread_exit::{AtEnd, announce_end, watch_registrations},
     timer_fd::TimerFd,
 };
+
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) use unix::jump::jump;
 
 #[cfg(all(test, target_os = "linux"))]
 pub(crate) use unix::{guard::force_mprotect, tests::in_child};

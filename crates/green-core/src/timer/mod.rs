@@ -160,11 +160,30 @@ impl<T> Timers<T> {
         }
     }
 
-    /// Returns whether another timer than the earliest is due by `limit`. Asked after [`next_deadline`](Self::next_deadline), which
-    /// removes what is dead from the top; another dead entry hides those that come after it, so this is a hint.
-    pub(crate) fn has_second_by(&self, limit: u64) -> bool {
-        let children = self.heap.iter().skip(1).take(ARITY);
-        children.copied().any(|entry| entry.deadline() <= limit && self.is_live(entry))
+    /// Returns the last pending deadline that is not after `limit`; `limit` itself if so many are that one may as well be.
+    pub(crate) fn last_by(&self, limit: u64) -> Option<u64> {
+        /// Entries that are looked at.
+        const MOST: usize = 48;
+        let is_by = |place: usize| self.heap.get(place).is_some_and(|entry| entry.deadline() <= limit);
+        let mut places = [0; MOST];
+        let mut known = usize::from(is_by(0));
+        let mut seen = 0;
+        let mut last = None;
+        while seen < known {
+            let place = places[seen];
+            seen += 1;
+            if self.is_live(self.heap[place]) {
+                last = last.max(Some(self.heap[place].deadline()));
+            }
+            for child in (place * ARITY + 1..=place * ARITY + ARITY).filter(|child| is_by(*child)) {
+                if known == MOST {
+                    return Some(limit);
+                }
+                places[known] = child;
+                known += 1;
+            }
+        }
+        last
     }
 
     /// Removes the earliest timer whose deadline is not after `now`, and returns its value.

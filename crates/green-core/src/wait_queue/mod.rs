@@ -362,9 +362,15 @@ impl WaitQueue {
     }
 
     /// Tells a CLAIMED node's owner: the last touch of the node.
-    fn finish(node: &Node) {
-        let unparker = node.unparker.get().expect("a queued node has an unparker");
-        node.state.store(DONE, Ordering::Release);
+    ///
+    /// It takes no reference, which would have to be valid until the call returns: the owner of several nodes frees them as
+    /// soon as they are DONE.
+    fn finish(node: *const Node) {
+        // SAFETY: a CLAIMED node stays in its wait until it is DONE.
+        let unparker = unsafe { &(*node).unparker }.get().expect("a queued node has an unparker");
+        // SAFETY: as above. The reference is to an atomic alone, which may go while `store` has it.
+        let state = unsafe { &(*node).state };
+        state.store(DONE, Ordering::Release);
         unparker.unpark();
     }
 

@@ -75,6 +75,8 @@ struct Work<F, K, V> {
 
 impl<F, K, V> Work<F, K, V>
 where
+    K: 'static,
+    V: 'static,
     F: FnOnce(Results<K, V>) -> Result<V, TaskError>,
 {
     fn run(self) {

@@ -12,6 +12,7 @@ use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Weak};
 
+use green_core::hub::on_leak;
 use green_core::kill::Killed;
 use green_core::primitive::Mutex;
 use green_sync::mpsc::{Sender, channel};
@@ -331,7 +332,13 @@ impl<K, V> Ending<K, V> {
     }
 
     /// Runs the task.
-    pub(super) fn run(self, f: impl FnOnce() -> Result<V, TaskError>) {
+    pub(super) fn run(self, f: impl FnOnce() -> Result<V, TaskError>)
+    where
+        K: 'static,
+        V: 'static,
+    {
+        let (graph, name) = (Arc::clone(&self.graph), self.name.clone());
+        let _leak = on_leak(move || graph.lose(&name));
         let runner = green_thread::current().id();
         if let Some(task) = self.graph.state.lock().tasks.get_mut(&self.name.number) {
             task.runner = Some(runner);

@@ -36,6 +36,10 @@
 //! until it is there and takes it, so a message is never left behind by a wake-up that went nowhere, and the wake-up
 //! itself, late, ends some later park spuriously.
 //!
+//! **Several who wait.** Green threads of one OS thread can share the receiver. Those in `recv` have turns, and a wait over
+//! several things that finds a turn under way is notified at its end. Otherwise `WAITING` stands for all such waits together, so
+//! its answer goes to all; and a turn that finds it takes it back, and notifies them when it ends.
+//!
 //! A receiver on a stack that will never run again (I15) swallows nothing but a wake-up: there is no other receiver.
 //!
 //! **Rejected.** A `VecDeque` under a lock with the waiter in it, swapped out whole by the receiver, has no unsafe code
@@ -110,7 +114,7 @@ enum Waiter {
     Nobody,
     /// The receiver, parked.
     Receiver(Unparker),
-    /// A wait over several things that has a node in `selects`.
+    /// Waits over several things, which have nodes in `selects`.
     Select,
 }
 
@@ -214,8 +218,9 @@ impl<T> List<T> {
         match waiter {
             Waiter::Nobody => {}
             Waiter::Receiver(unparker) => unparker.unpark(),
+            // All, for one flag speaks for all of them: whoever finds nothing left announces itself anew.
             Waiter::Select => {
-                self.selects.notify_one();
+                self.selects.notify_all();
             }
         }
     }

@@ -47,6 +47,10 @@ pub(crate) fn make_usable() {
 /// Makes [`fork_generation`] count from here on, and `watcher` be called; calls after the first do nothing.
 pub(crate) fn install_fork_guard(watcher: Watcher) {
     static INSTALLED: Once = Once::new();
+    if cfg!(miri) {
+        // It knows no fork.
+        return;
+    }
     extern "C" fn before() {
         call(|watcher| watcher.before);
     }

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::{mapping::Mapping, page_size};
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::ProcessLock;
 
 /// Since Linux 6.13; not in every libc's headers.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
@@ -35,6 +35,9 @@ pub(crate) fn force_mprotect() {
 
 /// Whether each guard splits its mapping.
 fn splits_mappings() -> bool {
+    if cfg!(miri) {
+        return false;
+    }
     if STYLE.load(Relaxed) == UNKNOWN {
         let chosen = env::var_os(CHOICE.0).is_some_and(|value| value == CHOICE.1);
         let style = match try_marker() {
@@ -179,8 +182,8 @@ struct Budget {
 static BUDGET: ProcessLock<Budget> = ProcessLock::new(Budget { limit: 0, in_use: 0, until_recount: 0, refusals: 0 });
 
 /// Takes the lock of the budget, until the value is dropped: for a fork.
-pub(super) fn hold() -> Held {
-    Box::new(BUDGET.lock())
+pub(super) fn hold() -> impl Sized {
+    BUDGET.lock()
 }
 
 impl Budget {

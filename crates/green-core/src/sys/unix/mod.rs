@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libc::{c_int, timespec};
 
-use crate::process_lock::Held;
+use crate::process_lock::{Held, keep};
 
 pub(super) mod alternate_stack;
 pub(super) mod ancillary;
@@ -19,8 +19,12 @@ pub(super) mod float;
 pub(super) mod fork;
 pub(super) mod futex;
 pub(super) mod guard;
+#[cfg(not(miri))]
 pub(super) mod jump;
+#[cfg(not(miri))]
 pub(super) mod mapping;
+#[cfg(miri)]
+pub(super) mod miri_mapping;
 pub(super) mod overflow;
 pub(super) mod poll;
 pub(super) mod prefetch;
@@ -31,6 +35,9 @@ pub(super) mod socket;
 pub(super) mod thread_exit;
 pub(super) mod timer_fd;
 mod uncancelled;
+
+#[cfg(miri)]
+pub(super) use miri_mapping as mapping;
 
 /// Returns the size of a page in bytes.
 pub(crate) fn page_size() -> usize {
@@ -52,13 +59,16 @@ pub(crate) fn page_size() -> usize {
 /// still correct (a thread of a real-time class has no slack and needs none).
 pub(crate) fn set_timer_slack() {
     const ONE_NANOSECOND: libc::c_ulong = 1;
+    if cfg!(miri) {
+        return;
+    }
     // SAFETY: PR_SET_TIMERSLACK takes a number and changes only a property of the calling thread.
     let _ = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, ONE_NANOSECOND) };
 }
 
 /// Takes the locks around what this module keeps for the process, until the value is dropped: for a fork.
 pub(crate) fn hold() -> Held {
-    Box::new([guard::hold(), region::hold()])
+    keep((guard::hold(), region::hold()))
 }
 
 /// Turns the -1 of a system call into the error that it left in `errno`.

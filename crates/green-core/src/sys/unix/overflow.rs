@@ -32,6 +32,10 @@ const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
 pub(crate) fn install_overflow_handler(name_of_current: NameOfCurrent) -> io::Result<()> {
     /// Rather than what `set` returns: the child of a fork that came in the middle of that would wait for ever.
     static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if cfg!(miri) {
+        // It knows no signals, and finds overflows itself.
+        return Err(io::Error::from(io::ErrorKind::Unsupported));
+    }
     if INSTALLED.load(Relaxed) || INSTALLED.swap(true, Relaxed) {
         return Ok(());
     }

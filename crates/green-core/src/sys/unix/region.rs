@@ -13,7 +13,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 
-use crate::process_lock::{Held, ProcessLock};
+use crate::process_lock::ProcessLock;
 
 /// A run of equal stacks, each with its guard at the low end, as the overflow handler sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,8 @@ static NEWEST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
 static UNUSED: ProcessLock<Vec<&'static Entry>> = ProcessLock::new(Vec::new());
 
 /// Takes the lock of the entries, until the value is dropped: for a fork.
-pub(super) fn hold() -> Held {
-    Box::new(UNUSED.lock())
+pub(super) fn hold() -> impl Sized {
+    UNUSED.lock()
 }
 
 impl GuardedRegion {

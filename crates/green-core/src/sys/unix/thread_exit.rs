@@ -20,6 +20,7 @@ thread_local! {
 
 /// What to do at the end of an OS thread.
 pub(crate) trait AtEnd {
+    #[cfg_attr(miri, expect(dead_code, reason = "Miri does not announce the end of an OS thread"))]
     fn run();
 }
 

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use green_core::kill;
 use green_core::park::park_until;
+#[cfg(not(loom))]
+use green_core::per_process::process_number;
 use green_core::primitive::{Ordering, spin};
 use green_core::unpark::{Outcome, Unparker, WaitReason};
 use green_core::wait_queue::WaitQueue;
@@ -27,6 +29,9 @@ pub(crate) struct Receiver<T> {
     contended: Cell<bool>,
     /// Those who wait for their turn.
     others: WaitQueue,
+    /// The process that they are in who wait, or have the turn.
+    #[cfg(not(loom))]
+    process: Cell<u32>,
 }
 
 /// The turn of the one who waits for a message; passed on when dropped.
@@ -63,6 +68,8 @@ impl<T> Receiver<T> {
             busy: Cell::new(false),
             contended: Cell::new(false),
             others: WaitQueue::new(),
+            #[cfg(not(loom))]
+            process: Cell::new(process_number()),
         }
     }
 
@@ -160,6 +167,7 @@ impl<T> Receiver<T> {
         if let Some(message) = self.pop() {
             return Ok(message);
         }
+        self.look_who_waits();
         if self.busy.get() {
             self.wait_for_turn(deadline)?;
         }
@@ -173,10 +181,34 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// In the child of a fork, forgets the turn and the announcement of who waited in the parent. To be called before either is
+    /// looked at or begun.
+    #[inline]
+    fn look_who_waits(&self) {
+        #[cfg(not(loom))]
+        if self.process.get() != process_number() {
+            self.forget_parents();
+        }
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    fn forget_parents(&self) {
+        self.process.set(process_number());
+        self.busy.set(false);
+        self.contended.set(false);
+        let tail = self.list.tail.load(Ordering::Acquire);
+        if tail & WAITING != 0 {
+            // If it fails, a sender has taken it, and woken nobody.
+            self.retract(tail);
+        }
+    }
+
     #[cold]
     fn wait_for_turn(&self, deadline: Option<Instant>) -> Result<(), RecvTimeoutError> {
-        self.contended.set(true);
         while self.busy.get() {
+            // Each time: a turn that began and ended since this one was notified found nobody in the queue.
+            self.contended.set(true);
             match self.others.wait_until(deadline, WaitReason::Receive, || self.busy.get()) {
                 Outcome::Unparked => {}
                 Outcome::TimedOut => return Err(RecvTimeoutError::Timeout),
@@ -186,7 +218,7 @@ impl<T> Receiver<T> {
         Ok(())
     }
 
-    /// Lets the next in line have a turn, and a wait over several things announce itself.
+    /// Lets the next in line have a turn, and waits over several things announce themselves.
     #[cold]
     fn pass_on_turn(&self) {
         if !self.others.notify_one() {
@@ -204,7 +236,8 @@ impl<T> Receiver<T> {
                 Err(Empty::At(tail)) => tail,
             };
             if tail & WAITING != 0 {
-                // A wait over several things has left it.
+                // Waits over several things have left it. They are there still, perhaps, and are told when this turn ends.
+                self.contended.set(true);
                 self.retract(tail);
                 continue;
             }
@@ -241,6 +274,7 @@ impl<T> Receiver<T> {
     /// Returns true if [`try_recv`](Self::try_recv) would not say that it is empty; otherwise the next message will
     /// notify [`selects`](Self::selects).
     pub(crate) fn is_ready_or_announced(&self) -> bool {
+        self.look_who_waits();
         loop {
             match self.look() {
                 Ok(()) | Err(Empty::HungUp) => return true,
