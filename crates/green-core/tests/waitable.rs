@@ -95,6 +95,30 @@ fn a_wake_up_from_elsewhere_names_its_index() {
     }
 }
 
+/// The waiter frees its nodes while the notifier is still in its call, which Miri looks into.
+#[test]
+fn a_notifier_does_not_need_the_node_until_its_call_returns() {
+    const ROUNDS: usize = 12;
+    let tokens = Arc::new(Tokens::default());
+    let giver = std::thread::spawn({
+        let tokens = Arc::clone(&tokens);
+        move || {
+            for _ in 0..ROUNDS {
+                while tokens.queue.is_empty() {
+                    std::thread::yield_now();
+                }
+                tokens.give();
+            }
+        }
+    });
+    for _ in 0..ROUNDS {
+        while !tokens.try_take() {
+            select(&[&*tokens, &Timer::after(Duration::from_secs(3600))], None).unwrap();
+        }
+    }
+    giver.join().unwrap();
+}
+
 #[test]
 fn the_notification_of_what_is_not_chosen_goes_to_the_next_in_line() {
     /// Never ready: only notifications end a wait.

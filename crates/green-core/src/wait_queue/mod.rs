@@ -149,7 +149,8 @@ impl List {
 /// A FIFO of waiting green threads and OS threads.
 ///
 /// What happened before a `notify` is visible to the waiter that it woke. Once a notified wait has returned, the
-/// notifier no longer touches the queue, so the waiter may free it.
+/// notifier no longer touches the queue; but it borrows it until its call returns, so it needs a share of its own (an
+/// [`Arc`](std::sync::Arc)) in what the waiter may free.
 ///
 /// # Examples
 ///
