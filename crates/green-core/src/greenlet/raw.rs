@@ -99,7 +99,7 @@ impl RawGreenlet {
     /// The caller runs on this stack and does nothing but switch away from it for good.
     pub(super) unsafe fn finish(&self, hub: &Hub) {
         let stack = self.stack.take().expect("what ends on a stack of its own still has it");
-        debug_assert!(stack.contains((&raw const stack).addr()), "it ends on its own stack");
+        debug_assert!(stack.contains(context::stack_address(&stack)), "it ends on its own stack");
         self.bounds.set((0, 0));
         hub.set_finished_stack(stack);
     }
@@ -109,7 +109,7 @@ impl RawGreenlet {
     fn is_under_caller(&self) -> bool {
         let marker = 0_u8;
         let (bottom, bytes) = self.bounds.get();
-        (&raw const marker).addr().wrapping_sub(bottom) < bytes
+        context::stack_address(&marker).wrapping_sub(bottom) < bytes
     }
 }
 
@@ -136,10 +136,8 @@ pub(super) unsafe fn leap(hub: &Hub, from: *const Slot, to: *const Slot) {
 ///
 /// `to` is alive and keeps a suspended stack of this green thread; the caller's stack owns nothing that needs a drop.
 unsafe fn leave(hub: &Hub, to: *const Slot) -> ! {
-    // It lies on the stack that is left, which is still there when the switch lands and stores into it.
-    let nowhere = Slot::empty();
-    // SAFETY: the caller's promise; `nowhere` is fresh.
-    unsafe { leap(hub, &raw const nowhere, to) };
+    // SAFETY: the caller's promise; `nowhere` is empty, and lives as long as the hub.
+    unsafe { leap(hub, hub.nowhere(), to) };
     unreachable!("nobody resumes what has ended")
 }
 
