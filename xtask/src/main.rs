@@ -8,9 +8,11 @@ mod docs;
 mod libtest;
 mod loom;
 mod miri;
+mod nightly;
 mod parity;
 mod process;
 mod repeat;
+mod sanitize;
 mod steps;
 mod stress;
 mod suites;
@@ -39,6 +41,9 @@ cargo xtask <task>                       what it does; how long it takes on two 
   loom     models of the protocols between OS threads, every interleaving of them; minutes; nothing
              loom inbox       those whose name contains `inbox`
   miri     what is free of a context switch, under Miri; minutes; a nightly with Miri
+  sanitize the tests under AddressSanitizer and under ThreadSanitizer, both of which are told of every switch of
+           stacks; half an hour each, and as much for the first build; a nightly with rust-src
+             sanitize thread --only green-sync
   parity   every stable item, method and impl of std, looked for in green by the compiler; writes the book's table;
            half a minute after the build; nothing (std's documentation, rust-docs, if it is there)
              --check          fail if the book's table is not true, as CI does
@@ -77,6 +82,8 @@ enum Task {
     Loom(loom::Args),
     /// Runs what is free of a context switch under Miri
     Miri(miri::Args),
+    /// Runs the tests under the sanitizers
+    Sanitize(sanitize::Args),
     /// Looks for everything that std has in green
     Parity(parity::Args),
     /// Runs the stress tests
@@ -101,6 +108,7 @@ fn main() -> ExitCode {
         Some(Task::Docs(args)) => docs::run(&args),
         Some(Task::Loom(args)) => loom::run(&args),
         Some(Task::Miri(args)) => miri::run(&args),
+        Some(Task::Sanitize(args)) => sanitize::run(&args),
         Some(Task::Parity(args)) => parity::run(&args),
         Some(Task::Stress(args)) => stress::run(&args),
         Some(Task::Repeat(args)) => repeat::run(&args),

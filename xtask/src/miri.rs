@@ -1,12 +1,11 @@
 //! `cargo xtask miri`: the unit tests that are free of a context switch, under Miri.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::bail;
 
 use crate::libtest::TestLog;
-use crate::process;
+use crate::{nightly, process};
 use crate::steps::{Counted, End, Progress, Steps};
 
 /// What installs all that the task needs.
@@ -31,7 +30,7 @@ pub(crate) struct Args {
 
 /// Runs the task.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    if !is_installed() {
+    if !(nightly::has("miri") && nightly::has_source()) {
         bail!("a nightly with Miri is not installed. This installs it:\n\n    {INSTALL}\n");
     }
     let mut steps = Steps::new();
@@ -39,28 +38,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     steps.finish()
 }
 
-fn is_installed() -> bool {
-    // A nightly without Miri has a proxy of that name, which fails; Miri builds its std from rust-src.
-    let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let miri = quiet(&mut nightly(&["miri", "--version"])).is_ok_and(|status| status.success());
-    let root = Command::new("rustup").args(["run", "nightly", "rustc", "--print", "sysroot"]).output();
-    let source = root.is_ok_and(|output| {
-        let root = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        std::path::Path::new(&root).join("lib/rustlib/src/rust/library").exists()
-    });
-    miri && source
-}
-
-/// Returns the nightly's cargo: `cargo +nightly`, spoken so that the toolchain of the outer cargo is no matter.
-fn nightly(arguments: &[&str]) -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(crate::root());
-    command
-}
-
 fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
     let filters: Vec<&str> = args.filter.as_deref().map_or_else(|| FILTERS.to_vec(), |filter| vec![filter]);
-    let mut command = nightly(&["miri", "test", "--package", "green-core", "--lib", "--target-dir", "target/miri"]);
+    let mut command = nightly::cargo(&["miri", "test", "--package", "green-core", "--lib", "--target-dir", "target/miri"]);
     command.arg("--").args(&filters);
     command.env("MIRIFLAGS", FLAGS);
     let again = process::typed(&command);

@@ -67,8 +67,8 @@ impl Slot {
 
     /// Forgets the context: its stack will never run again (I8: the stack is leaked by whoever calls this).
     pub(crate) fn forget(&self) {
-        if self.0.take().is_some() {
-            self.1.forget();
+        if let Some(context) = self.0.take() {
+            self.1.forget(address(&context));
         }
     }
 
@@ -93,20 +93,28 @@ pub(crate) trait Entry {
     fn run() -> !;
 }
 
-/// Stores the context that was left into the slot whose address travelled with the switch, and returns that slot.
+/// Returns where a suspended stack was left.
+fn address(context: &Context) -> *const c_void {
+    // SAFETY: a `Context` is a pointer that is not null, for C code to hold.
+    unsafe { ptr::from_ref(context).cast::<*const c_void>().read() }
+}
+
+/// Stores the context that was left into the slot whose address travelled with the switch, and returns what a sanitizer
+/// has to know of it.
 #[inline(always)]
-fn land<'a>(left: Context, from: usize) -> &'a Slot {
+fn land<'a>(left: Context, from: usize) -> (&'a sanitizer::Note, *const c_void) {
     let from = from as *const Slot;
     // SAFETY: `switch` passed the address of a `Slot` that its caller keeps alive until the switch has landed, on
     // this same OS thread (I2), so nobody else touches the cell.
     let from = unsafe { &*from };
+    let at = address(&left);
     from.0.set(Some(left));
-    from
+    (&from.1, at)
 }
 
 extern "C" fn enter<E: Entry>(transfer: Transfer) -> ! {
-    let left = land(transfer.context, transfer.data);
-    sanitizer::Note::enter(&left.1);
+    let (left, at) = land(transfer.context, transfer.data);
+    sanitizer::Note::enter(left, at);
     E::run()
 }
 
@@ -152,6 +160,6 @@ pub(crate) unsafe fn switch(from: &Slot, to: &Slot) {
     let (left, passed) = unsafe { sys::jump(target, ptr::from_ref(from) as usize) };
     // SAFETY: as above; it is what `jump_fcontext` returned, the context of the stack that was left, and not null.
     let left = unsafe { mem::transmute::<*mut c_void, Context>(left) };
-    let left = land(left, passed);
-    from.1.arrive(&left.1);
+    let (left, at) = land(left, passed);
+    from.1.arrive(left, at);
 }

@@ -4,8 +4,8 @@
 //! *fake stack*, of which each stack has one. It is put aside at a switch, and given up with the last switch away from a
 //! stack. Nothing may lie in the latter then that who comes next will look at: `Hub::nowhere` is on the heap.
 //!
-//! The frames of what has ended leave their marks in the shadow of the stack, so a stack is cleaned before it is used
-//! again.
+//! The frames of what has ended leave their marks in the shadow of the stack, and whoever uses it next would meet them. So
+//! they are removed at the end.
 //!
 //! LeakSanitizer begins at the stacks that run, and at what it is told of. It is told of every stack that is suspended.
 //! One that is leaked (I8) stays one of these, and so does everything that its frames have.
@@ -62,8 +62,6 @@ impl Note {
         self.bottom.set(stack.bottom().cast_const().cast());
         self.size.set(stack.size().bytes());
         self.fake.set(ptr::null_mut());
-        // SAFETY: the range is that of a stack which nobody uses yet (see `prepare`); only its shadow is written.
-        unsafe { unpoison(self.bottom.get(), self.size.get()) };
         self.register();
     }
 
@@ -84,27 +82,39 @@ impl Note {
     }
 
     #[inline(always)]
-    pub(in crate::context) fn arrive(&self, left: &Note) {
-        finish(self.fake.get(), left);
+    pub(in crate::context) fn arrive(&self, left: &Note, at: *const c_void) {
+        finish(self.fake.get(), left, at);
     }
 
     #[inline(always)]
-    pub(in crate::context) fn enter(left: &Note) {
-        finish(ptr::null_mut(), left);
+    pub(in crate::context) fn enter(left: &Note, at: *const c_void) {
+        finish(ptr::null_mut(), left, at);
     }
 
     /// AddressSanitizer has no call to give up the fake stack of a stack that is suspended, so it is leaked; and the frames
     /// of the latter may have borrowed out what they keep, so it stays among those that are searched.
-    pub(in crate::context) fn forget(&self) {}
+    pub(in crate::context) fn forget(&self, at: *const c_void) {
+        self.clean(at);
+    }
+
+    /// Removes the marks of the frames that are left on the stack, which all lie above the point where it was left: others
+    /// have returned or were unwound. (The whole stack may be 64 GiB.)
+    fn clean(&self, at: *const c_void) {
+        let size = (self.bottom.get().addr() + self.size.get()).saturating_sub(at.addr());
+        // SAFETY: the range is part of a stack that nobody runs on; only its shadow is written.
+        unsafe { unpoison(at, size) };
+    }
 }
 
 /// Ends the switch that `depart` has begun, on the stack whose fake stack is `fake`.
 #[inline(always)]
-fn finish(fake: *mut c_void, left: &Note) {
+fn finish(fake: *mut c_void, left: &Note, at: *const c_void) {
     // SAFETY: a jump that `depart` announced has just come here; `fake` is what it saved when this stack was left, or null
     // for a stack that was not left before; both cells are writable.
     unsafe { finish_switch(fake, left.bottom.as_ptr(), left.size.as_ptr()) };
-    if !left.is_last {
+    if left.is_last {
+        left.clean(at);
+    } else {
         left.register();
     }
 }

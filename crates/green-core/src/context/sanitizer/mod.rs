@@ -9,10 +9,12 @@
 //!
 //! ```text
 //!   prepare ── begin(stack)            a fresh stack will be switched to
-//!   switch ─── depart(from, to) ─ jump ─ arrive(own, left)
-//!   enter ───────────────────────── jump ─ enter(left)
-//!   forget ─── forget()                what is kept here never runs again
+//!   switch ─── depart(from, to) ─ jump ─ arrive(own, left, where)
+//!   enter ───────────────────────── jump ─ enter(left, where)
+//!   forget ─── forget(where)           what is kept here never runs again
 //! ```
+//!
+//! *Where* is the address that the jump left the stack at.
 //!
 //! A slot that was made by [`Note::last`] is the one in which a stack is left that has ended: what the sanitizer has for
 //! that stack is given up then.

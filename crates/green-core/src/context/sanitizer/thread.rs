@@ -60,18 +60,18 @@ impl Note {
     }
 
     #[inline(always)]
-    pub(in crate::context) fn arrive(&self, left: &Note) {
-        Self::enter(left);
+    pub(in crate::context) fn arrive(&self, left: &Note, at: *const c_void) {
+        Self::enter(left, at);
     }
 
     #[inline(always)]
-    pub(in crate::context) fn enter(left: &Note) {
+    pub(in crate::context) fn enter(left: &Note, at: *const c_void) {
         if left.is_last {
-            left.forget();
+            left.forget(at);
         }
     }
 
-    pub(in crate::context) fn forget(&self) {
+    pub(in crate::context) fn forget(&self, _at: *const c_void) {
         let state = self.state.replace(ptr::null_mut());
         if !state.is_null() {
             // SAFETY: the state is that of a stack which is suspended and never resumed, so it is not the running one and

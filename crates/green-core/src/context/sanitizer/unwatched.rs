@@ -1,5 +1,7 @@
 //! No sanitizer: all of this is compiled to nothing.
 
+use std::ffi::c_void;
+
 use crate::stack::Stack;
 
 /// What a sanitizer knows of the stack that is kept in a slot.
@@ -25,15 +27,15 @@ impl Note {
 
     /// Says that the stack kept here runs again, and that the one of `left` is suspended.
     #[inline(always)]
-    pub(in crate::context) fn arrive(&self, _left: &Note) {}
+    pub(in crate::context) fn arrive(&self, _left: &Note, _at: *const c_void) {}
 
     /// Says that a stack runs for the first time, and that the one of `left` is suspended.
     #[inline(always)]
-    pub(in crate::context) fn enter(_left: &Note) {}
+    pub(in crate::context) fn enter(_left: &Note, _at: *const c_void) {}
 
     /// Says that the stack kept here will never run again.
     #[inline(always)]
-    pub(in crate::context) fn forget(&self) {}
+    pub(in crate::context) fn forget(&self, _at: *const c_void) {}
 }
 
 /// Returns the address on the running stack that a local variable has.

@@ -1,0 +1,264 @@
+//! `cargo xtask sanitize`: the tests under AddressSanitizer and under ThreadSanitizer.
+//!
+//! Everything is built with one of them, std too, by a nightly; and with `--cfg green_asan` or `--cfg green_tsan`, by which
+//! green-core tells it of every switch of stacks. Each has a target folder of its own.
+//!
+//! A report counts wherever it comes from: reports are written to files, by every process that a test starts, and a file
+//! that is there at the end fails the test binary, whether or not a test noticed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::libtest::Tally;
+use crate::nightly;
+use crate::steps::{Counted, End, Progress, Steps};
+use crate::suites::{self, Mode, TestBinary};
+
+mod skips;
+
+/// What installs all that the task needs.
+const INSTALL: &str = "rustup toolchain install nightly --component rust-src";
+
+/// How long the build of everything with std may take, on a slow machine.
+const BUILD_LIMIT: Duration = Duration::from_secs(90 * 60);
+
+/// Whose tests run, unit tests and integration tests. `green` itself and xtask have no protocol of their own.
+const PACKAGES: &[&str] = &[
+    "green-core",
+    "green-thread",
+    "green-sync",
+    "green-net",
+    "green-time",
+    "green-pool",
+    "green-task",
+    "green-io",
+    "green-process",
+    "green-fs",
+];
+
+/// Whose tests run with all green threads on the hub of their OS thread, too.
+const ALSO_IN_HUBS0: &[&str] = &["green-core", "green-thread", "green-sync"];
+
+/// How many lines of a report are shown, of how many reports.
+const SHOWN_LINES: usize = 60;
+const SHOWN_REPORTS: usize = 6;
+
+/// What to look for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub(crate) enum Sanitizer {
+    /// AddressSanitizer: accesses to what is not there, or not any more; then LeakSanitizer.
+    Address,
+    /// ThreadSanitizer: accesses of several OS threads in no order.
+    Thread,
+}
+
+/// What `cargo xtask sanitize` takes.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// The one sanitizer to use, instead of both
+    sanitizer: Option<Sanitizer>,
+    /// Only test binaries whose name contains this: `-p green-core --test hub`
+    #[arg(long, allow_hyphen_values = true)]
+    only: Option<String>,
+    /// Only tests whose name contains this
+    #[arg(long)]
+    test: Option<String>,
+    /// Seconds that one test binary may run
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    limit: u64,
+}
+
+/// One way through the tests.
+struct Pass {
+    name: &'static str,
+    mode: Mode,
+    /// The sanitizer's own variable, and what it says.
+    options: (&'static str, String),
+}
+
+impl Sanitizer {
+    /// The name that rustc knows it by.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Thread => "thread",
+        }
+    }
+
+    fn cfg(self) -> &'static str {
+        match self {
+            Self::Address => "green_asan",
+            Self::Thread => "green_tsan",
+        }
+    }
+
+    /// Where its build and its reports are.
+    fn folder(self) -> PathBuf {
+        crate::root().join("target/sanitize").join(self.name())
+    }
+
+    /// What the tests run as.
+    fn passes(self) -> Vec<Pass> {
+        match self {
+            Self::Address => {
+                // Faults stay with std's handler and ours, which tests look at, and so do alternate stacks.
+                let common = "handle_segv=0:handle_sigbus=0:use_sigaltstack=0:allocator_may_return_null=1";
+                // LeakSanitizer does not look into the fake stacks of what is suspended, so either there are none or
+                // leaks are no matter.
+                let options = |fake: u8, leaks: u8| {
+                    ("ASAN_OPTIONS", format!("{common}:detect_stack_use_after_return={fake}:detect_leaks={leaks}"))
+                };
+                vec![
+                    Pass { name: "default", mode: Mode::Default, options: options(1, 0) },
+                    Pass { name: "hubs0", mode: Mode::Hubs0, options: options(1, 0) },
+                    Pass { name: "leaks", mode: Mode::Default, options: options(0, 1) },
+                ]
+            }
+            Self::Thread => {
+                let suppressions = crate::root().join("xtask/src/sanitize/thread.supp");
+                // A child of a fork may start OS threads here as elsewhere.
+                let options =
+                    || ("TSAN_OPTIONS", format!("die_after_fork=0:suppressions={}", suppressions.display()));
+                vec![
+                    Pass { name: "default", mode: Mode::Default, options: options() },
+                    Pass { name: "hubs0", mode: Mode::Hubs0, options: options() },
+                ]
+            }
+        }
+    }
+}
+
+/// Runs the task.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if !(nightly::has("test") && nightly::has_source()) {
+        bail!("a nightly with the source of std is not installed. This installs it:\n\n    {INSTALL}\n");
+    }
+    let mut steps = Steps::new();
+    let all = [Sanitizer::Address, Sanitizer::Thread];
+    for sanitizer in all.into_iter().filter(|one| args.sanitizer.is_none_or(|wanted| wanted == *one)) {
+        let mut binaries = Vec::new();
+        let built = steps.step(&format!("build, {}", sanitizer.name()), |progress| {
+            binaries = build(sanitizer, progress)?;
+            if let Some(only) = &args.only {
+                binaries.retain(|binary| binary.name().contains(only));
+            }
+            if binaries.is_empty() {
+                bail!("no test binary has a name like that");
+            }
+            Ok(End::Good(format!("{} binaries", binaries.len())))
+        });
+        if built {
+            for pass in sanitizer.passes() {
+                let name = format!("{}, {}", sanitizer.name(), pass.name);
+                steps.step(&name, |progress| tests(&binaries, sanitizer, &pass, args, progress));
+            }
+        }
+    }
+    steps.finish()
+}
+
+fn build(sanitizer: Sanitizer, progress: &Progress) -> anyhow::Result<Vec<TestBinary>> {
+    let host = nightly::host().context("the nightly's rustc does not name its host")?;
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let flags = format!(
+        "{flags} -Zsanitizer={} --cfg {} -Cforce-frame-pointers=yes",
+        sanitizer.name(),
+        sanitizer.cfg()
+    );
+    let environment = [
+        ("RUSTFLAGS", flags.trim().to_owned()),
+        // Names and lines in reports; and not as slow, nor as hungry for stack, as without any optimisation.
+        ("CARGO_PROFILE_DEV_DEBUG", "line-tables-only".to_owned()),
+        ("CARGO_PROFILE_DEV_OPT_LEVEL", "1".to_owned()),
+    ];
+    let folder = sanitizer.folder();
+    let folder = folder.to_string_lossy();
+    // By naming the target, build scripts and macros are left alone.
+    let common = ["-Zbuild-std", "--target", &host, "--target-dir", &folder];
+    let mut libraries = vec!["--lib", "--tests"];
+    libraries.extend(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    libraries.extend(common);
+    let mut binaries = suites::build_by(nightly::cargo(&[]), &libraries, &environment, BUILD_LIMIT, progress)?;
+    let mut stress = vec!["--package", "green-tests", "--test", "stress"];
+    stress.extend(common);
+    binaries.extend(suites::build_by(nightly::cargo(&[]), &stress, &environment, BUILD_LIMIT, progress)?);
+    Ok(binaries)
+}
+
+/// Runs the binaries one after the other.
+fn tests(
+    binaries: &[TestBinary],
+    sanitizer: Sanitizer,
+    pass: &Pass,
+    args: &Args,
+    progress: &Progress,
+) -> anyhow::Result<Counted> {
+    let here = |binary: &&TestBinary| {
+        pass.mode != Mode::Hubs0
+            || ALSO_IN_HUBS0.iter().any(|package| binary.name().starts_with(&format!("-p {package} ")))
+    };
+    let binaries: Vec<&TestBinary> = binaries.iter().filter(here).collect();
+    let reports = sanitizer.folder().join("reports");
+    let (variable, options) = &pass.options;
+    let options = format!("{options}:log_path={}", reports.join("report").display());
+    let mut tally = Tally::default();
+    let mut failures = Vec::new();
+    progress.total(binaries.len());
+    for binary in binaries {
+        let name = binary.name();
+        progress.say(&name);
+        empty(&reports)?;
+        let mut arguments: Vec<String> = args.test.iter().cloned().collect();
+        let left_out = skips::of(&name, sanitizer);
+        arguments.extend(left_out.iter().flat_map(|test| ["--skip".to_owned(), (*test).to_owned()]));
+        let environment = [(*variable, options.clone())];
+        let limit = Duration::from_secs(args.limit);
+        let verdict = binary.run(pass.mode, &arguments, &environment, limit, |log, _| {
+            progress.say(format!("{name}, {} ended", log.finished.len()));
+        })?;
+        progress.advance();
+        tally += verdict.tally;
+        tally.skipped += left_out.len();
+        let found = read_all(&reports)?;
+        if !found.is_empty() && verdict.failure.is_none() {
+            tally.failed += 1;
+        }
+        let is_bad = !found.is_empty() || verdict.failure.is_some();
+        if is_bad {
+            progress.print(&format!("      failed: {name}, {} reports", found.len()));
+            failures.extend(found.iter().take(SHOWN_REPORTS).map(|report| format!("{name} reports\n{report}")));
+            failures.extend(verdict.failure);
+        }
+    }
+    let note = format!("{} passed, {} failed", tally.passed, tally.failed);
+    let end = if failures.is_empty() {
+        End::Good(note)
+    } else {
+        let again = format!("cargo xtask sanitize {} --only '{}'", sanitizer.name(), "-p PACKAGE --test NAME");
+        End::Bad { why: format!("{note}\n\n{}", failures.join("\n\n")), again }
+    };
+    Ok(Counted { end, tally })
+}
+
+/// Makes the folder if it is not there, and removes what is in it.
+fn empty(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)?;
+    for entry in fs::read_dir(folder)? {
+        fs::remove_file(entry?.path())?;
+    }
+    Ok(())
+}
+
+/// Returns the beginnings of the files in a folder.
+fn read_all(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let report = fs::read(entry?.path())?;
+        let report = String::from_utf8_lossy(&report);
+        all.push(report.lines().take(SHOWN_LINES).collect::<Vec<_>>().join("\n"));
+    }
+    Ok(all)
+}
