@@ -72,7 +72,12 @@ fn what_is_handed_over_is_no_race() {
                     shared.0.increase();
                 }
             };
-            if n % 5 == 0 { std::thread::spawn(work); None } else { Some(thread::spawn(work)) }
+            if n % 5 == 0 {
+                std::thread::spawn(work);
+                None
+            } else {
+                Some(thread::spawn(work))
+            }
         })
         .collect();
     for child in children.into_iter().flatten() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::bail;
 
 use crate::libtest::TestLog;
-use crate::{nightly, process};
 use crate::steps::{Counted, End, Progress, Steps};
+use crate::{nightly, process};
 
 /// What installs all that the task needs.
 const INSTALL: &str = "rustup toolchain install nightly --component miri rust-src";
@@ -40,7 +40,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn tests(args: &Args, progress: &Progress) -> anyhow::Result<Counted> {
     let filters: Vec<&str> = args.filter.as_deref().map_or_else(|| FILTERS.to_vec(), |filter| vec![filter]);
-    let mut command = nightly::cargo(&["miri", "test", "--package", "green-core", "--lib", "--target-dir", "target/miri"]);
+    let mut command =
+        nightly::cargo(&["miri", "test", "--package", "green-core", "--lib", "--target-dir", "target/miri"]);
     command.arg("--").args(&filters);
     command.env("MIRIFLAGS", FLAGS);
     let again = process::typed(&command);

@@ -7,7 +7,7 @@
 //! that is there at the end fails the test binary, whether or not a test noticed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -17,6 +17,7 @@ use crate::nightly;
 use crate::steps::{Counted, End, Progress, Steps};
 use crate::suites::{self, Mode, TestBinary};
 
+mod controls;
 mod skips;
 
 /// What installs all that the task needs.
@@ -41,6 +42,9 @@ const PACKAGES: &[&str] = &[
 
 /// Whose tests run with all green threads on the hub of their OS thread, too.
 const ALSO_IN_HUBS0: &[&str] = &["green-core", "green-thread", "green-sync"];
+
+/// How long one control may take.
+const CONTROL_LIMIT: Duration = Duration::from_secs(120);
 
 /// How many lines of a report are shown, of how many reports.
 const SHOWN_LINES: usize = 60;
@@ -77,6 +81,40 @@ struct Pass {
     mode: Mode,
     /// The sanitizer's own variable, and what it says.
     options: (&'static str, String),
+}
+
+impl Pass {
+    /// Returns the sanitizer's variable and what it says, with the place of the reports.
+    fn environment(&self, reports: &Reports) -> (&'static str, String) {
+        let (variable, options) = &self.options;
+        (variable, format!("{options}:log_path={}", reports.0.join("report").display()))
+    }
+}
+
+/// The folder that the reports of a run are written to, a file for each process that has something to report.
+struct Reports(PathBuf);
+
+impl Reports {
+    /// Makes the folder, empty.
+    fn begin(sanitizer: Sanitizer) -> anyhow::Result<Self> {
+        let folder = sanitizer.folder().join("reports");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// Returns the beginning of each.
+    fn read(&self) -> anyhow::Result<Vec<String>> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&self.0)? {
+            let report = fs::read(entry?.path())?;
+            let report = String::from_utf8_lossy(&report);
+            all.push(report.lines().take(SHOWN_LINES).collect::<Vec<_>>().join("\n"));
+        }
+        Ok(all)
+    }
 }
 
 impl Sanitizer {
@@ -120,8 +158,7 @@ impl Sanitizer {
             Self::Thread => {
                 let suppressions = crate::root().join("xtask/src/sanitize/thread.supp");
                 // A child of a fork may start OS threads here as elsewhere.
-                let options =
-                    || ("TSAN_OPTIONS", format!("die_after_fork=0:suppressions={}", suppressions.display()));
+                let options = || ("TSAN_OPTIONS", format!("die_after_fork=0:suppressions={}", suppressions.display()));
                 vec![
                     Pass { name: "default", mode: Mode::Default, options: options() },
                     Pass { name: "hubs0", mode: Mode::Hubs0, options: options() },
@@ -142,17 +179,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let mut binaries = Vec::new();
         let built = steps.step(&format!("build, {}", sanitizer.name()), |progress| {
             binaries = build(sanitizer, progress)?;
-            if let Some(only) = &args.only {
-                binaries.retain(|binary| binary.name().contains(only));
-            }
-            if binaries.is_empty() {
-                bail!("no test binary has a name like that");
-            }
             Ok(End::Good(format!("{} binaries", binaries.len())))
         });
         if built {
             for pass in sanitizer.passes() {
                 let name = format!("{}, {}", sanitizer.name(), pass.name);
+                steps.step(&format!("{name}: controls"), |progress| {
+                    controls::run(&binaries, sanitizer, &pass, progress)
+                });
                 steps.step(&name, |progress| tests(&binaries, sanitizer, &pass, args, progress));
             }
         }
@@ -163,11 +197,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 fn build(sanitizer: Sanitizer, progress: &Progress) -> anyhow::Result<Vec<TestBinary>> {
     let host = nightly::host().context("the nightly's rustc does not name its host")?;
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    let flags = format!(
-        "{flags} -Zsanitizer={} --cfg {} -Cforce-frame-pointers=yes",
-        sanitizer.name(),
-        sanitizer.cfg()
-    );
+    let flags =
+        format!("{flags} -Zsanitizer={} --cfg {} -Cforce-frame-pointers=yes", sanitizer.name(), sanitizer.cfg());
     let environment = [
         ("RUSTFLAGS", flags.trim().to_owned()),
         // Names and lines in reports; and not as slow, nor as hungry for stack, as without any optimisation.
@@ -182,9 +213,9 @@ fn build(sanitizer: Sanitizer, progress: &Progress) -> anyhow::Result<Vec<TestBi
     libraries.extend(PACKAGES.iter().flat_map(|package| ["--package", package]));
     libraries.extend(common);
     let mut binaries = suites::build_by(nightly::cargo(&[]), &libraries, &environment, BUILD_LIMIT, progress)?;
-    let mut stress = vec!["--package", "green-tests", "--test", "stress"];
-    stress.extend(common);
-    binaries.extend(suites::build_by(nightly::cargo(&[]), &stress, &environment, BUILD_LIMIT, progress)?);
+    let mut whole = vec!["--package", "green-tests", "--test", "stress", "--test", "sanitizers"];
+    whole.extend(common);
+    binaries.extend(suites::build_by(nightly::cargo(&[]), &whole, &environment, BUILD_LIMIT, progress)?);
     Ok(binaries)
 }
 
@@ -197,24 +228,24 @@ fn tests(
     progress: &Progress,
 ) -> anyhow::Result<Counted> {
     let here = |binary: &&TestBinary| {
-        pass.mode != Mode::Hubs0
-            || ALSO_IN_HUBS0.iter().any(|package| binary.name().starts_with(&format!("-p {package} ")))
+        let name = binary.name();
+        let is_of = |package: &&str| name.starts_with(&format!("-p {package} "));
+        name != controls::BINARY
+            && (pass.mode != Mode::Hubs0 || ALSO_IN_HUBS0.iter().any(|package| is_of(package)))
+            && args.only.as_ref().is_none_or(|only| name.contains(only))
     };
     let binaries: Vec<&TestBinary> = binaries.iter().filter(here).collect();
-    let reports = sanitizer.folder().join("reports");
-    let (variable, options) = &pass.options;
-    let options = format!("{options}:log_path={}", reports.join("report").display());
     let mut tally = Tally::default();
     let mut failures = Vec::new();
     progress.total(binaries.len());
     for binary in binaries {
         let name = binary.name();
         progress.say(&name);
-        empty(&reports)?;
+        let reports = Reports::begin(sanitizer)?;
         let mut arguments: Vec<String> = args.test.iter().cloned().collect();
         let left_out = skips::of(&name, sanitizer);
         arguments.extend(left_out.iter().flat_map(|test| ["--skip".to_owned(), (*test).to_owned()]));
-        let environment = [(*variable, options.clone())];
+        let environment = [pass.environment(&reports)];
         let limit = Duration::from_secs(args.limit);
         let verdict = binary.run(pass.mode, &arguments, &environment, limit, |log, _| {
             progress.say(format!("{name}, {} ended", log.finished.len()));
@@ -222,7 +253,7 @@ fn tests(
         progress.advance();
         tally += verdict.tally;
         tally.skipped += left_out.len();
-        let found = read_all(&reports)?;
+        let found = reports.read()?;
         if !found.is_empty() && verdict.failure.is_none() {
             tally.failed += 1;
         }
@@ -237,28 +268,8 @@ fn tests(
     let end = if failures.is_empty() {
         End::Good(note)
     } else {
-        let again = format!("cargo xtask sanitize {} --only '{}'", sanitizer.name(), "-p PACKAGE --test NAME");
+        let again = format!("cargo xtask sanitize {} --only '-p PACKAGE --test NAME'", sanitizer.name());
         End::Bad { why: format!("{note}\n\n{}", failures.join("\n\n")), again }
     };
     Ok(Counted { end, tally })
-}
-
-/// Makes the folder if it is not there, and removes what is in it.
-fn empty(folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder)?;
-    for entry in fs::read_dir(folder)? {
-        fs::remove_file(entry?.path())?;
-    }
-    Ok(())
-}
-
-/// Returns the beginnings of the files in a folder.
-fn read_all(folder: &Path) -> anyhow::Result<Vec<String>> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let report = fs::read(entry?.path())?;
-        let report = String::from_utf8_lossy(&report);
-        all.push(report.lines().take(SHOWN_LINES).collect::<Vec<_>>().join("\n"));
-    }
-    Ok(all)
 }

@@ -42,6 +42,9 @@ mod sanitizer;
 #[repr(C)]
 pub(crate) struct Slot(Cell<Option<Context>>, sanitizer::Note);
 
+// What a sanitizer is told costs nothing where there is none.
+const _: () = assert!(size_of::<Slot>() == size_of::<usize>() || cfg!(any(green_asan, green_tsan)));
+
 impl Slot {
     pub(crate) const fn empty() -> Self {
         Self(Cell::new(None), sanitizer::Note::new())

@@ -14,14 +14,12 @@ struct Skip {
     why: &'static str,
 }
 
-const TABLE: &[Skip] = &[
-    Skip {
-        binary: "-p green-core --test greenlet_memory",
-        test: "memory_stays_flat",
-        under: None,
-        why: "measures memory, most of which is the sanitizer's",
-    },
-];
+const TABLE: &[Skip] = &[Skip {
+    binary: "-p green-core --test greenlet_memory",
+    test: "memory_stays_flat",
+    under: None,
+    why: "measures memory, most of which is the sanitizer's",
+}];
 
 /// Returns what the names of the tests contain that are left out of a binary.
 pub(super) fn of(binary: &str, sanitizer: Sanitizer) -> Vec<&'static str> {
