@@ -111,7 +111,10 @@ impl Reports {
         for entry in fs::read_dir(&self.0)? {
             let report = fs::read(entry?.path())?;
             let report = String::from_utf8_lossy(&report);
-            all.push(report.lines().take(SHOWN_LINES).collect::<Vec<_>>().join("\n"));
+            // LeakSanitizer also writes notes on how it fares: no error.
+            if report.contains("Sanitizer: ") {
+                all.push(report.lines().take(SHOWN_LINES).collect::<Vec<_>>().join("\n"));
+            }
         }
         Ok(all)
     }
@@ -243,7 +246,10 @@ fn tests(
         progress.say(&name);
         let reports = Reports::begin(sanitizer)?;
         let mut arguments: Vec<String> = args.test.iter().cloned().collect();
-        let left_out = skips::of(&name, sanitizer);
+        let Some(left_out) = skips::of(&name, sanitizer, pass) else {
+            tally.skipped += 1;
+            continue;
+        };
         arguments.extend(left_out.iter().flat_map(|test| ["--skip".to_owned(), (*test).to_owned()]));
         let environment = [pass.environment(&reports)];
         let limit = Duration::from_secs(args.limit);
