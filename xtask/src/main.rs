@@ -43,7 +43,7 @@ cargo xtask <task>                       what it does; how long it takes on two 
   miri     what is free of a context switch, under Miri; minutes; a nightly with Miri
   sanitize the tests under AddressSanitizer and under ThreadSanitizer, both of which are told of every switch of
            stacks; half an hour each, and as much for the first build; a nightly with rust-src
-             sanitize thread --only green-sync
+             sanitize thread --package green-sync
   parity   every stable item, method and impl of std, looked for in green by the compiler; writes the book's table;
            half a minute after the build; nothing (std's documentation, rust-docs, if it is there)
              --check          fail if the book's table is not true, as CI does

@@ -64,6 +64,9 @@ pub(crate) enum Sanitizer {
 pub(crate) struct Args {
     /// The one sanitizer to use, instead of both
     sanitizer: Option<Sanitizer>,
+    /// Only this package's tests, which are the only ones built then
+    #[arg(long)]
+    package: Option<String>,
     /// Only test binaries whose name contains this: `-p green-core --test hub`
     #[arg(long, allow_hyphen_values = true)]
     only: Option<String>,
@@ -173,7 +176,7 @@ impl Sanitizer {
 
 /// Runs the task.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    if !(nightly::has("test") && nightly::has_source()) {
+    if !nightly::has_source() {
         bail!("a nightly with the source of std is not installed. This installs it:\n\n    {INSTALL}\n");
     }
     let mut steps = Steps::new();
@@ -181,7 +184,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     for sanitizer in all.into_iter().filter(|one| args.sanitizer.is_none_or(|wanted| wanted == *one)) {
         let mut binaries = Vec::new();
         let built = steps.step(&format!("build, {}", sanitizer.name()), |progress| {
-            binaries = build(sanitizer, progress)?;
+            binaries = build(sanitizer, args, progress)?;
             Ok(End::Good(format!("{} binaries", binaries.len())))
         });
         if built {
@@ -197,7 +200,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     steps.finish()
 }
 
-fn build(sanitizer: Sanitizer, progress: &Progress) -> anyhow::Result<Vec<TestBinary>> {
+fn build(sanitizer: Sanitizer, args: &Args, progress: &Progress) -> anyhow::Result<Vec<TestBinary>> {
     let host = nightly::host().context("the nightly's rustc does not name its host")?;
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     let flags =
@@ -212,13 +215,21 @@ fn build(sanitizer: Sanitizer, progress: &Progress) -> anyhow::Result<Vec<TestBi
     let folder = folder.to_string_lossy();
     // By naming the target, build scripts and macros are left alone.
     let common = ["-Zbuild-std", "--target", &host, "--target-dir", &folder];
-    let mut libraries = vec!["--lib", "--tests"];
-    libraries.extend(PACKAGES.iter().flat_map(|package| ["--package", package]));
-    libraries.extend(common);
-    let mut binaries = suites::build_by(nightly::cargo(&[]), &libraries, &environment, BUILD_LIMIT, progress)?;
-    let mut whole = vec!["--package", "green-tests", "--test", "stress", "--test", "sanitizers"];
+    let is_wanted = |package: &str| args.package.as_ref().is_none_or(|wanted| wanted == package);
+    // The controls come first, for every pass begins with them.
+    let mut whole = vec!["--package", "green-tests", "--test", "sanitizers"];
+    if is_wanted("green-tests") {
+        whole.extend(["--test", "stress"]);
+    }
     whole.extend(common);
-    binaries.extend(suites::build_by(nightly::cargo(&[]), &whole, &environment, BUILD_LIMIT, progress)?);
+    let mut binaries = suites::build_by(nightly::cargo(&[]), &whole, &environment, BUILD_LIMIT, progress)?;
+    let packages: Vec<&str> = PACKAGES.iter().copied().filter(|package| is_wanted(package)).collect();
+    if !packages.is_empty() {
+        let mut libraries = vec!["--lib", "--tests"];
+        libraries.extend(packages.iter().flat_map(|package| ["--package", package]));
+        libraries.extend(common);
+        binaries.extend(suites::build_by(nightly::cargo(&[]), &libraries, &environment, BUILD_LIMIT, progress)?);
+    }
     Ok(binaries)
 }
 

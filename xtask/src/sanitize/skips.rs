@@ -99,6 +99,25 @@ const TABLE: &[Skip] = &[
         why: "what comes behind a message whose destructor panics is leaked, by std's channels too",
     },
     Skip {
+        binary: "-p green-thread --test ends",
+        tests: &["a_panic_of_a_link_goes_as_far_as_is_said"],
+        under: Under::Leaks,
+        why: "what the destructor of a panic's payload panics with is leaked on purpose",
+    },
+    Skip {
+        binary: "-p green-io --test io",
+        tests: &["a_descriptor_may_be_in_several_pollables_at_once"],
+        under: Under::Leaks,
+        why: "leaks a pipe's end on purpose",
+    },
+    Skip {
+        binary: "-p green-process --test process",
+        tests: &["no_signal_is_lost_between_two_waits", "a_process_that_was_stopped_goes_on"],
+        under: Under::Thread,
+        why: "ThreadSanitizer keeps a signal back until the OS thread makes a call that it intercepts, and a hub that \
+              sleeps makes none",
+    },
+    Skip {
         binary: "-p green-core --test patch",
         tests: &[],
         under: Under::Leaks,
