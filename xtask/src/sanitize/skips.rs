@@ -118,6 +118,12 @@ const TABLE: &[Skip] = &[
               sleeps makes none",
     },
     Skip {
+        binary: "-p green-process --test process",
+        tests: &["nothing_is_left_open_and_nobody_a_zombie"],
+        under: Under::Thread,
+        why: "to look for what is suppressed, ThreadSanitizer starts a child of its own",
+    },
+    Skip {
         binary: "-p green-core --test patch",
         tests: &[],
         under: Under::Leaks,
