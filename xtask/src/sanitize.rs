@@ -245,7 +245,7 @@ fn tests(
         let name = binary.name();
         let is_of = |package: &&str| name.starts_with(&format!("-p {package} "));
         name != controls::BINARY
-            && (pass.mode != Mode::Hubs0 || ALSO_IN_HUBS0.iter().any(|package| is_of(package)))
+            && (pass.mode != Mode::Hubs0 || ALSO_IN_HUBS0.iter().any(is_of))
             && args.only.as_ref().is_none_or(|only| name.contains(only))
     };
     let binaries: Vec<&TestBinary> = binaries.iter().filter(here).collect();
