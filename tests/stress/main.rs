@@ -13,9 +13,23 @@ fn is_long() -> bool {
     std::env::var_os("GREEN_STRESS_SECONDS").is_some()
 }
 
+/// Whether a sanitizer watches (`cargo xtask sanitize`): everything is slow then, and takes other amounts of memory.
+const IS_WATCHED: bool = cfg!(any(green_asan, green_tsan));
+
 /// Picks a size for this run.
 fn size(short: usize, long: usize) -> usize {
-    if is_long() { long } else { short }
+    /// ThreadSanitizer knows 8,000 stacks at most.
+    const WATCHED: usize = 10;
+    match (is_long(), IS_WATCHED) {
+        (true, _) => long,
+        (false, false) => short,
+        (false, true) => short / WATCHED,
+    }
+}
+
+/// Returns whether an amount of memory is below a bound, or cannot be told from the sanitizer's own.
+fn is_below(amount: usize, bound: usize) -> bool {
+    amount < bound || IS_WATCHED
 }
 
 /// Returns the number of kilobytes on a line of `/proc/self/status`.

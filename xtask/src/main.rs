@@ -8,9 +8,11 @@ mod docs;
 mod libtest;
 mod loom;
 mod miri;
+mod nightly;
 mod parity;
 mod process;
 mod repeat;
+mod sanitize;
 mod steps;
 mod stress;
 mod suites;
@@ -42,6 +44,9 @@ cargo xtask <task>                       what it does; how long it takes on two 
            hour; a nightly with Miri
              --brief          what CI runs: a few minutes
              miri kill --seeds 16
+  sanitize the tests under AddressSanitizer and under ThreadSanitizer, both of which are told of every switch of
+           stacks; half an hour each, and as much for the first build; a nightly with rust-src
+             sanitize thread --package green-sync
   parity   every stable item, method and impl of std, looked for in green by the compiler; writes the book's table;
            half a minute after the build; nothing (std's documentation, rust-docs, if it is there)
              --check          fail if the book's table is not true, as CI does
@@ -83,6 +88,8 @@ enum Task {
     Loom(loom::Args),
     /// Runs the code under Miri
     Miri(miri::Args),
+    /// Runs the tests under the sanitizers
+    Sanitize(sanitize::Args),
     /// Looks for everything that std has in green
     Parity(parity::Args),
     /// Runs the stress tests
@@ -107,6 +114,7 @@ fn main() -> ExitCode {
         Some(Task::Docs(args)) => docs::run(&args),
         Some(Task::Loom(args)) => loom::run(&args),
         Some(Task::Miri(args)) => miri::run(&args),
+        Some(Task::Sanitize(args)) => sanitize::run(&args),
         Some(Task::Parity(args)) => parity::run(&args),
         Some(Task::Stress(args)) => stress::run(&args),
         Some(Task::Repeat(args)) => repeat::run(&args),

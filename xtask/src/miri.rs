@@ -27,14 +27,14 @@
 //! - Tests with thousands of rounds, which would take hours. The suites `races` do the same with few threads and rounds.
 
 use std::ops::Range;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::bail;
 
 use crate::libtest::{Tally, TestLog};
-use crate::process;
 use crate::steps::{Counted, End, Progress, Steps};
+use crate::{nightly, process};
 
 /// What installs all that the task needs.
 const INSTALL: &str = "rustup toolchain install nightly --component miri rust-src";
@@ -217,30 +217,8 @@ pub(crate) fn run_in(steps: &mut Steps, args: &Args) {
 }
 
 fn is_installed() -> bool {
-    // A nightly without Miri has a proxy of that name, which fails; Miri builds its std from rust-src.
-    let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let miri = quiet(&mut nightly(&["miri", "--version"])).is_ok_and(|status| status.success());
-    let root = Command::new("rustup").args(["run", "nightly", "rustc", "--print", "sysroot"]).output();
-    let source = root.is_ok_and(|output| {
-        let root = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        std::path::Path::new(&root).join("lib/rustlib/src/rust/library").exists()
-    });
-    miri && source
-}
-
-/// Returns the nightly's cargo: `cargo +nightly`, spoken so that the toolchain of the outer cargo is no matter.
-fn nightly(arguments: &[&str]) -> Command {
-    let mut command = Command::new("rustup");
-    command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(crate::root());
-    for (name, _) in std::env::vars_os() {
-        // What the outer cargo says of its own toolchain, and what would be added to the flags below.
-        if name.to_str().is_some_and(|name| {
-            matches!(name, "CARGO" | "RUSTC" | "RUSTUP_TOOLCHAIN" | "RUSTFLAGS" | "GREEN" | "GREEN_HUBS")
-        }) {
-            command.env_remove(name);
-        }
-    }
-    command
+    // Miri builds its std from rust-src.
+    nightly::has("miri") && nightly::has_source()
 }
 
 impl Suite {
@@ -275,7 +253,7 @@ impl Suite {
 
     /// Returns the command for a run with `seed`, and the flags that it gives to Miri.
     fn command(&self, filter: Option<&str>, seed: u32) -> (Command, String) {
-        let mut command = nightly(&["miri", "test", "--package", self.package]);
+        let mut command = nightly::cargo(&["miri", "test", "--package", self.package]);
         command.args(self.targets.iter().flat_map(|target| target.split(' '))).args([
             "--target-dir",
             "target/miri",

@@ -170,10 +170,20 @@ pub(crate) fn build(
     environment: &[(&str, String)],
     progress: &Progress,
 ) -> anyhow::Result<Vec<TestBinary>> {
-    let mut command = cargo();
+    build_by(cargo(), arguments, environment, BUILD_LIMIT, progress)
+}
+
+/// Builds them with another cargo than the one that runs this.
+pub(crate) fn build_by(
+    mut command: Command,
+    arguments: &[&str],
+    environment: &[(&str, String)],
+    limit: Duration,
+    progress: &Progress,
+) -> anyhow::Result<Vec<TestBinary>> {
     command.args(["test", "--no-run", "--message-format", "json-render-diagnostics"]).args(arguments);
     command.envs(environment.iter().map(|(name, value)| (name, value)));
-    let run = process::run(&mut command, BUILD_LIMIT, |stream, line| {
+    let run = process::run(&mut command, limit, |stream, line| {
         if stream == Stream::Err {
             progress.say(line.trim());
         }

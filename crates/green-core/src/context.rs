@@ -23,6 +23,8 @@
 //! Restoring MXCSR is slow (60 ns against 4 ns) when its value changes. [`calm_float_flags`](crate::sys::calm_float_flags) presets the six sticky
 //! exception flags on every hub's OS thread, and contexts inherit them, so that arithmetic never makes a difference.
 //! Rust code cannot observe these flags.
+//!
+//! In a build for a sanitizer, each step tells it what it has to know: see [`sanitizer`].
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -34,12 +36,23 @@ use context::{Context, Transfer};
 use crate::stack::Stack;
 use crate::sys;
 
+mod sanitizer;
+
 /// Where the context of a suspended stack is kept; empty while that stack runs.
-pub(crate) struct Slot(Cell<Option<Context>>);
+#[repr(C)]
+pub(crate) struct Slot(Cell<Option<Context>>, sanitizer::Note);
+
+// What a sanitizer is told costs nothing where there is none.
+const _: () = assert!(size_of::<Slot>() == size_of::<usize>() || cfg!(any(green_asan, green_tsan)));
 
 impl Slot {
     pub(crate) const fn empty() -> Self {
-        Self(Cell::new(None))
+        Self(Cell::new(None), sanitizer::Note::new())
+    }
+
+    /// Makes one for stacks that have ended: what is left here is never resumed.
+    pub(crate) const fn nowhere() -> Self {
+        Self(Cell::new(None), sanitizer::Note::last())
     }
 
     /// Asks for the memory that the switch to this context reads first.
@@ -57,7 +70,9 @@ impl Slot {
 
     /// Forgets the context: its stack will never run again (I8: the stack is leaked by whoever calls this).
     pub(crate) fn forget(&self) {
-        self.0.set(None);
+        if let Some(context) = self.0.take() {
+            self.1.forget(address(&context));
+        }
     }
 
     /// Returns true while a suspended context is kept here.
@@ -79,7 +94,7 @@ impl fmt::Debug for Slot {
 #[inline(always)]
 pub(crate) fn here() -> usize {
     let marker = 0_u8;
-    (&raw const marker).addr()
+    sanitizer::real_address(&marker)
 }
 
 /// What runs on a fresh stack after the first switch to it.
@@ -88,18 +103,28 @@ pub(crate) trait Entry {
     fn run() -> !;
 }
 
-/// Stores the context that was left into the slot whose address travelled with the switch.
+/// Returns where a suspended stack was left.
+fn address(context: &Context) -> *const c_void {
+    // SAFETY: a `Context` is a pointer that is not null, for C code to hold.
+    unsafe { ptr::from_ref(context).cast::<*const c_void>().read() }
+}
+
+/// Stores the context that was left into the slot whose address travelled with the switch, and returns what a sanitizer
+/// has to know of it.
 #[inline(always)]
-fn land(left: Context, from: usize) {
+fn land<'a>(left: Context, from: usize) -> (&'a sanitizer::Note, *const c_void) {
     let from = from as *const Slot;
     // SAFETY: `switch` passed the address of a `Slot` that its caller keeps alive until the switch has landed, on
     // this same OS thread (I2), so nobody else touches the cell.
     let from = unsafe { &*from };
+    let at = address(&left);
     from.0.set(Some(left));
+    (&from.1, at)
 }
 
 extern "C" fn enter<E: Entry>(transfer: Transfer) -> ! {
-    land(transfer.context, transfer.data);
+    let (left, at) = land(transfer.context, transfer.data);
+    sanitizer::Note::enter(left, at);
     E::run()
 }
 
@@ -115,6 +140,7 @@ pub(crate) unsafe fn prepare<E: Entry>(slot: &Slot, stack: &Stack) {
     // SAFETY: the caller promises that the stack outlives the context (I8), and `enter` never returns.
     let context = unsafe { Context::new(&span, enter::<E>) };
     slot.0.set(Some(context));
+    slot.1.begin(stack);
 }
 
 /// Saves the running stack in `from` and resumes the one kept in `to`; returns when something resumes `from`.
@@ -132,10 +158,12 @@ pub(crate) unsafe fn switch(from: &Slot, to: &Slot) {
     let target = to.0.take().expect("a switch goes to a suspended context");
     // SAFETY: a `Context` is a pointer that is not null, for C code to hold.
     let target = unsafe { mem::transmute::<Context, *mut c_void>(target) };
+    from.1.depart(&to.1);
     // SAFETY: the context was stored by `prepare` or `land`, was taken out just now and so is resumed only once. The rest
     // is the caller's promise.
     let (left, passed) = unsafe { sys::jump(target, ptr::from_ref(from) as usize) };
     // SAFETY: as above; it is what `jump_fcontext` returned, the context of the stack that was left, and not null.
     let left = unsafe { mem::transmute::<*mut c_void, Context>(left) };
-    land(left, passed);
+    let (left, at) = land(left, passed);
+    from.1.arrive(left, at);
 }

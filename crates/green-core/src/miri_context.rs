@@ -57,6 +57,11 @@ impl Slot {
         Self(Cell::new(None))
     }
 
+    /// Makes one for stacks that have ended: what is left here is never resumed.
+    pub(crate) const fn nowhere() -> Self {
+        Self::empty()
+    }
+
     pub(crate) fn prefetch(&self) {}
 
     pub(crate) fn forget(&self) {

@@ -7,7 +7,8 @@
 //! What would park in a hook blocks the OS thread instead. Besides, the hook that is there from the start says which
 //! green thread panics, before std's own message, which can only name the OS thread.
 
-use std::panic as std_panic;
+use std::any::Any;
+use std::{mem, panic as std_panic};
 
 use crate::park::no_switch;
 use crate::spawn::naming;
@@ -74,4 +75,34 @@ pub fn take_hook() -> Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send + 'static> {
     // std has put its default hook in the other's place, which knows nothing of green threads.
     naming::put_before_present_hook();
     hook
+}
+
+/// Drops what a panic was raised with that goes no further. If the destructor panics in turn, what *that* was raised with
+/// is leaked: its destructor is not tried.
+#[doc(hidden)]
+pub fn drop_payload(payload: Box<dyn Any + Send>) {
+    catch_unwind(AssertUnwindSafe(|| drop(payload))).unwrap_or_else(mem::forget);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    struct Bomb(#[expect(dead_code, reason = "it is dropped")] Arc<()>);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std_panic::panic_any("a panic that this test expects to see");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_dropped_even_if_its_destructor_panics() {
+        let kept = Arc::new(());
+        drop_payload(Box::new(Arc::clone(&kept)));
+        drop_payload(Box::new(Bomb(Arc::clone(&kept))));
+        assert_eq!(Arc::strong_count(&kept), 1);
+    }
 }

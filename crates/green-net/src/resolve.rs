@@ -18,6 +18,7 @@ use std::vec;
 
 use green_core::blocking::Pool;
 use green_core::mode::Facility;
+use green_core::panic::drop_payload;
 use green_core::park::waiting_for;
 use green_core::per_process::PerProcess;
 use green_core::unpark::{Outcome, WaitReason};
@@ -251,8 +252,7 @@ impl Job {
 
 /// Says to the askers that their resolver has panicked. The panic hook has told the rest.
 fn panicked(payload: Box<dyn Any + Send>) -> io::Result<Vec<SocketAddr>> {
-    // Leaked, because its destructor might panic too.
-    std::mem::forget(payload);
+    drop_payload(payload);
     Err(io::Error::other("the resolver panicked"))
 }
 

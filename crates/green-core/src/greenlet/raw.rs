@@ -135,10 +135,8 @@ pub(super) unsafe fn leap(hub: &Hub, from: *const Slot, to: *const Slot) {
 ///
 /// `to` is alive and keeps a suspended stack of this green thread; the caller's stack owns nothing that needs a drop.
 unsafe fn leave(hub: &Hub, to: *const Slot) -> ! {
-    // It lies on the stack that is left, which is still there when the switch lands and stores into it.
-    let nowhere = Slot::empty();
-    // SAFETY: the caller's promise; `nowhere` is fresh.
-    unsafe { leap(hub, &raw const nowhere, to) };
+    // SAFETY: the caller's promise; `nowhere` is empty, and lives as long as the hub.
+    unsafe { leap(hub, hub.nowhere(), to) };
     unreachable!("nobody resumes what has ended")
 }
 

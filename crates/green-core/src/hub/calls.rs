@@ -22,7 +22,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -30,6 +29,7 @@ use super::{Hub, TimerEvent};
 use crate::clock;
 use crate::current;
 use crate::hub::shared::Shared;
+use crate::panic;
 use crate::panic_count;
 use crate::record::Record;
 use crate::timer::TimerKey;
@@ -257,9 +257,8 @@ impl Hub {
             let Some(due) = ({ self.calls.due.borrow_mut().pop_front() }) else { break };
             self.calls.refused.set(None);
             if let Err(payload) = catch_unwind(AssertUnwindSafe(due.f)) {
-                // The panic hook has reported it. The payload's own destructor might panic.
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-                dropped.unwrap_or_else(mem::forget);
+                // The panic hook has reported it.
+                panic::drop_payload(payload);
             }
         }
         self.calls.some.set(!self.calls.due.borrow().is_empty());

@@ -133,8 +133,7 @@ impl Hub {
     /// Leaves a finishing stack for the last time.
     fn leave(&self, stack: Option<Stack>, next: &'static Record) -> ! {
         self.set_finished_stack(stack.expect("a green thread that finishes here stands on its stack"));
-        self.scrap.forget();
-        self.switch_to(&self.scrap, next);
+        self.switch_to(self.nowhere(), next);
         unreachable!("nobody resumes a finished green thread")
     }
 

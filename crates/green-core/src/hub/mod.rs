@@ -138,7 +138,7 @@ pub(crate) struct Hub {
     loop_record: &'static Record,
     loop_stack: Cell<Option<Stack>>,
     /// Where a finishing stack's context goes, never to be resumed.
-    scrap: Slot,
+    nowhere: Slot,
     /// The stack of whoever finished last; see [`Hub::arrive`].
     finished: Cell<Option<Stack>>,
     run_queue: RunQueue,
@@ -205,7 +205,7 @@ impl Hub {
             pulse: Pulse::new(),
             loop_record,
             loop_stack: Cell::new(None),
-            scrap: Slot::empty(),
+            nowhere: Slot::nowhere(),
             finished: Cell::new(None),
             run_queue: RunQueue::new(),
             own_starts: OnceCell::new(),

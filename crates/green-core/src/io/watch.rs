@@ -37,6 +37,7 @@ use super::source::Source;
 use super::wishes::Wishes;
 use crate::current;
 use crate::kill;
+use crate::panic;
 use crate::park::yield_now;
 use crate::spawn::{Options, spawn_local};
 use crate::sys::{self, Direction, conditions};
@@ -331,8 +332,8 @@ where
         let stays = match next {
             Ok(next) => next == Next::Keep && !fired.contains(Condition::NVAL),
             Err(payload) => {
-                // The panic hook has reported it. The payload's own destructor is not tried.
-                mem::forget(payload);
+                // The panic hook has reported it.
+                panic::drop_payload(payload);
                 false
             }
         };

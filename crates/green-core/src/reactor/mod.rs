@@ -327,6 +327,11 @@ impl Reactor {
     }
 
     /// Gives up a registration that a waiter on another hub has made needless, unless somebody waits here.
+    ///
+    /// The descriptor may be closed by its owner at this very moment, and its number be that of a newer one. Nothing is lost
+    /// by that: into this poll only this hub puts descriptors, and when it does so with that number, it first forgets the
+    /// entry that is looked for here (`note_number`). So a number that is still an entry's is the entry's descriptor, or
+    /// one that this poll does not know, and then the kernel refuses.
     pub(crate) fn release(&self, hub: &Hub, token: Token) {
         let free =
             self.with_entry(token, |entry| (!entry.readers.is_live() && !entry.writers.is_live()).then_some(entry.fd));

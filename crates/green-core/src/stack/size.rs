@@ -15,8 +15,9 @@ pub(crate) struct StackSize {
     class: u8,
 }
 
-/// Two pages: entry, a call of the closure and a park fit in. A panic message needs more.
-const MIN_PAGES: usize = 2;
+/// Two pages: entry, a call of the closure and a park fit in. A panic message needs more. Under a sanitizer, frames are
+/// several times as large, and its own calls use the stack too.
+const MIN_PAGES: usize = if cfg!(any(green_asan, green_tsan)) { 64 } else { 2 };
 
 /// 64 GiB with pages of 4 KiB.
 const MAX_PAGES: usize = 1 << 24;

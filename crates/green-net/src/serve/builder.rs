@@ -1,15 +1,14 @@
 //! Starting a server.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use green_core::clock;
 use green_core::kill::Killed;
+use green_core::panic::drop_payload;
 use green_core::park::sleep_until;
 use green_core::spawn::{self, Options};
 
@@ -262,13 +261,8 @@ fn report(on_error: &OnError, error: ServeError) {
         if payload.is::<Killed>() {
             resume_unwind(payload);
         }
-        forget(payload);
+        drop_payload(payload);
     }
-}
-
-/// Leaks a payload, because its destructor might panic too.
-fn forget(payload: Box<dyn Any + Send>) {
-    mem::forget(payload);
 }
 
 /// Returns how long to pause after a failure that `failures` others came right before: not at all the first time.

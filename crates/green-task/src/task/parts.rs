@@ -1,7 +1,8 @@
 //! What a task consists of while it is under way, and its two steps.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use green_core::panic::drop_payload;
 
 use super::{Failure, Task, WorkerPanic};
 
@@ -39,10 +40,9 @@ where
 
     fn complete(self) {
         let Self { worker, completion, mut task } = self;
-        // A destructor that panics has been reported; it must not keep the result from whoever waits for it. The
-        // payload's own destructor is not tried.
+        // A destructor that panics has been reported; it must not keep the result from whoever waits for it.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(worker))) {
-            mem::forget(payload);
+            drop_payload(payload);
         }
         completion(&mut task);
     }
