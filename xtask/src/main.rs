@@ -42,7 +42,7 @@ cargo xtask <task>                       what it does; how long it takes on two 
              loom inbox       those whose name contains `inbox`
   miri     undefined behaviour, data races and stale reads, as Miri sees them, in several schedules; a quarter of an
            hour; a nightly with Miri
-             --brief          what CI runs: a few minutes
+             --brief          what `ci --long` runs: a few minutes
              miri kill --seeds 16
   sanitize the tests under AddressSanitizer and under ThreadSanitizer, both of which are told of every switch of
            stacks; half an hour each, and as much for the first build; a nightly with rust-src
@@ -62,8 +62,8 @@ cargo xtask <task>                       what it does; how long it takes on two 
              bench yield echo --rounds 3 --json FILE
              bench micro      criterion benches, one operation each; a minute per group
              bench counts     instructions of single operations; valgrind
-  ci       what CI runs: test, parity, std's own examples and tests if rust-src is there, loom with fewer preemptions,
-           and Miri if it is installed; about 40 minutes; nothing
+  ci       what CI runs: test, parity, loom with fewer preemptions; some minutes; nothing
+             --long           also std's own examples and tests, and Miri, where they are installed: half an hour more
 
 `cargo xtask <task> --help` lists every option.";
 
@@ -99,7 +99,7 @@ enum Task {
     /// Compares the speed and size of green and its rivals
     Bench(bench::Args),
     /// Runs what CI runs
-    Ci,
+    Ci(ci::Args),
 }
 
 fn main() -> ExitCode {
@@ -119,7 +119,7 @@ fn main() -> ExitCode {
         Some(Task::Stress(args)) => stress::run(&args),
         Some(Task::Repeat(args)) => repeat::run(&args),
         Some(Task::Bench(args)) => bench::run(&args),
-        Some(Task::Ci) => ci::run(),
+        Some(Task::Ci(args)) => ci::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,7 +63,7 @@ struct Suite {
     skips: &'static [&'static str],
     /// True if it is another run with every seed.
     seeded: bool,
-    /// True if CI runs it.
+    /// True if `cargo xtask ci --long` runs it.
     brief: bool,
 }
 
@@ -181,13 +181,13 @@ pub(crate) struct Args {
     /// The seed to begin with
     #[arg(long, default_value_t = 0)]
     first: u32,
-    /// Only what CI runs
+    /// Only what `cargo xtask ci --long` runs
     #[arg(long)]
     brief: bool,
 }
 
 impl Args {
-    /// The suites as CI runs them.
+    /// The suites as `cargo xtask ci --long` runs them.
     pub(crate) fn brief() -> Self {
         Self { filter: None, seeds: 2, first: 0, brief: true }
     }
