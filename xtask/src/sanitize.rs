@@ -43,6 +43,9 @@ const PACKAGES: &[&str] = &[
 /// Whose tests run with all green threads on the hub of their OS thread, too.
 const ALSO_IN_HUBS0: &[&str] = &["green-core", "green-thread", "green-sync"];
 
+/// Faults stay with std's handler and ours, which tests look at, and so do alternate stacks.
+const FAULTS: &str = "handle_segv=0:handle_sigbus=0:use_sigaltstack=0";
+
 /// How long one control may take.
 const CONTROL_LIMIT: Duration = Duration::from_secs(120);
 
@@ -148,12 +151,15 @@ impl Sanitizer {
     fn passes(self) -> Vec<Pass> {
         match self {
             Self::Address => {
-                // Faults stay with std's handler and ours, which tests look at, and so do alternate stacks.
-                let common = "handle_segv=0:handle_sigbus=0:use_sigaltstack=0:allocator_may_return_null=1";
                 // LeakSanitizer does not look into the fake stacks of what is suspended, so either there are none or
                 // leaks are no matter.
                 let options = |fake: u8, leaks: u8| {
-                    ("ASAN_OPTIONS", format!("{common}:detect_stack_use_after_return={fake}:detect_leaks={leaks}"))
+                    (
+                        "ASAN_OPTIONS",
+                        format!(
+                            "{FAULTS}:allocator_may_return_null=1:detect_stack_use_after_return={fake}:detect_leaks={leaks}"
+                        ),
+                    )
                 };
                 vec![
                     Pass { name: "default", mode: Mode::Default, options: options(1, 0) },
@@ -164,7 +170,8 @@ impl Sanitizer {
             Self::Thread => {
                 let suppressions = crate::root().join("xtask/src/sanitize/thread.supp");
                 // A child of a fork may start OS threads here as elsewhere.
-                let options = || ("TSAN_OPTIONS", format!("die_after_fork=0:suppressions={}", suppressions.display()));
+                let options =
+                    || ("TSAN_OPTIONS", format!("{FAULTS}:die_after_fork=0:suppressions={}", suppressions.display()));
                 vec![
                     Pass { name: "default", mode: Mode::Default, options: options() },
                     Pass { name: "hubs0", mode: Mode::Hubs0, options: options() },
