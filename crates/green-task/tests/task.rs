@@ -73,7 +73,8 @@ fn a30_a_completion_launches_four_more() {
 
     let here = thread::current().id();
     let events = events.lock().unwrap().clone();
-    assert!(matches!(events[..3], [Event::Worker(1, _), Event::Begin(1, _), Event::End(1, _)]), "{events:?}");
+    // The others' workers may run before the completion that launched them has ended.
+    assert!(matches!(events[..2], [Event::Worker(1, _), Event::Begin(1, _)]), "{events:?}");
     let workers: Vec<_> =
         events.iter().filter_map(|event| if let Event::Worker(_, id) = event { Some(*id) } else { None }).collect();
     assert_eq!(workers.len(), 5);
