@@ -57,7 +57,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     /// ```
     #[inline]
     pub fn force(this: &LazyLock<T, F>) -> &T {
-        match this.cell.get() {
+        match this.cell.peek() {
             Some(value) => value,
             None => this.init(),
         }

@@ -48,11 +48,17 @@ impl<T> OnceLock<T> {
     /// Returns the value if it is there. Never waits.
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        let value = self.value.get();
+        let value = self.peek();
         if value.is_none() {
             asked_in_vain();
         }
         value
+    }
+
+    /// As [`get`](Self::get), for what does not wait by looking.
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<&T> {
+        self.value.get()
     }
 
     /// Returns the value if it is there. Never waits.
@@ -76,7 +82,7 @@ impl<T> OnceLock<T> {
     /// ```
     #[inline]
     pub fn wait(&self) -> &T {
-        match self.get() {
+        match self.peek() {
             Some(value) => value,
             None => {
                 self.once.wait_force();
@@ -100,7 +106,7 @@ impl<T> OnceLock<T> {
     /// ```
     #[inline]
     pub fn set(&self, value: T) -> Result<(), T> {
-        if self.get().is_some() { Err(value) } else { self.store(value) }
+        if self.peek().is_some() { Err(value) } else { self.store(value) }
     }
 
     /// Returns the value, computing it by `f` if there is none; waits if somebody else is in the middle of that.
@@ -121,7 +127,7 @@ impl<T> OnceLock<T> {
     where
         F: FnOnce() -> T,
     {
-        match self.get() {
+        match self.peek() {
             Some(value) => value,
             None => self.init(f),
         }
@@ -145,7 +151,7 @@ impl<T> OnceLock<T> {
 
     /// Returns the value of which the `Once` says that it is there.
     fn filled(&self) -> &T {
-        self.get().expect("a completed turn has stored a value")
+        self.peek().expect("a completed turn has stored a value")
     }
 
     /// Returns the value, if there is one.
@@ -188,7 +194,7 @@ impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
 impl<T: Clone> Clone for OnceLock<T> {
     /// Returns a cell with a copy of the value, if there is one.
     fn clone(&self) -> OnceLock<T> {
-        self.get().cloned().map_or_else(OnceLock::new, OnceLock::from)
+        self.peek().cloned().map_or_else(OnceLock::new, OnceLock::from)
     }
 }
 
@@ -204,7 +210,7 @@ impl<T> From<T> for OnceLock<T> {
 impl<T: PartialEq> PartialEq for OnceLock<T> {
     /// Returns true if both are empty or their values are equal.
     fn eq(&self, other: &OnceLock<T>) -> bool {
-        self.get() == other.get()
+        self.peek() == other.peek()
     }
 }
 
