@@ -65,20 +65,15 @@ impl Hub {
     #[inline(always)]
     pub(super) fn start_shared(&self, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
         let owner = self.own_starts.get()?;
-        let Some(Unstarted { task, credit, .. }) = owner.pop() else { return self.start_refilled(owner, here) };
+        let Some(Unstarted { task, credit, .. }) = owner.pop() else { return self.start_behind(owner, here) };
         self.set_live(self.live.get() + 1);
         self.start(task, credit, here)
     }
 
+    /// Does the same when the ring is empty, for what is behind it.
     #[cold]
-    fn start_refilled(&self, owner: &Owner<Unstarted>, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
-        // Others may take all of it before we do: then they have started what this turn was for.
-        if !self.shared.unstarted().refill(owner) {
-            return None;
-        }
-        let Unstarted { task, credit, .. } = owner.pop()?;
-        self.set_live(self.live.get() + 1);
-        self.start(task, credit, here)
+    fn start_behind(&self, owner: &Owner<Unstarted>, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
+        if self.shared.unstarted().refill(owner) { self.start_shared(here) } else { None }
     }
 
     /// Queues a turn for the oldest of the unstarted green threads that another worker may take.
