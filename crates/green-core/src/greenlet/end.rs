@@ -10,6 +10,7 @@ use super::thread::{ThreadGreenlets, peek};
 use super::{Greenlet, transfer};
 use crate::current;
 use crate::kill;
+use crate::panic::drop_payload;
 use crate::record::Record;
 
 /// How often one is asked to end that switches away instead.
@@ -69,10 +70,7 @@ pub(crate) fn report(payload: Box<dyn Any + Send>) {
         None => payload.downcast_ref::<String>().map_or("a payload that is no text", String::as_str),
     };
     complain(&format!("a panic ended in a greenlet that was being dropped: {text}"));
-    // A payload whose destructor panics would go on for ever.
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(again);
-    }
+    drop_payload(payload);
 }
 
 /// Calls the panic hook with `text` and goes on.

@@ -19,6 +19,7 @@ use super::exit::Exit;
 use super::ids;
 use crate::identity::Identity;
 use crate::kill::Killed;
+use crate::panic::drop_payload;
 
 /// A closure to run at the end, in the finishing green thread or, if that has ended, in the caller.
 pub(crate) type Link = Box<dyn FnOnce(Exit)>;
@@ -228,9 +229,7 @@ impl Extras {
 /// Calls `f`. A panic was reported by the panic hook and goes no further, nor does one of its payload's destructor. Never
 /// unwinds.
 pub(crate) fn contain(f: impl FnOnce()) {
-    let dropped = catch_unwind(AssertUnwindSafe(f)).or_else(|payload| catch_unwind(AssertUnwindSafe(|| drop(payload))));
-    // The payload of that one is leaked, lest it go on like this.
-    dropped.unwrap_or_else(mem::forget);
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(drop_payload);
 }
 
 impl LinkId {
