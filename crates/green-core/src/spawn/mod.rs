@@ -136,14 +136,16 @@ impl Site {
             Site::OsThread(size) => return os_thread::spawn(task, size, None),
             Site::Hub(hub, credit, since) => (hub, credit, since),
         };
-        match placement::choose(hub, config, borrows)? {
-            Place::Here => hub.enqueue_local(Unstarted { task, credit, since })?,
+        let place = placement::choose(hub, config, borrows)?;
+        let unstarted = Unstarted { task, credit, since };
+        match place {
+            Place::Here => hub.enqueue_local(unstarted)?,
             Place::HereFirst(workers) => {
-                hub.enqueue_shared(Unstarted { task, credit, since });
+                hub.enqueue_shared(unstarted);
                 workers.invite();
             }
-            Place::ThereFirst(workers, shared) => workers.hand(shared, Unstarted { task, credit, since }),
-            Place::On(shared) => placement::send(shared, Unstarted { task, credit, since }),
+            Place::ThereFirst(workers, shared) => workers.hand(shared, unstarted),
+            Place::On(shared) => placement::send(shared, unstarted),
         }
         Ok(())
     }
