@@ -3,18 +3,16 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::process;
+
 /// Returns the nightly's cargo: `cargo +nightly`, spoken so that the toolchain of the outer cargo is no matter.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", "nightly", "cargo"]).args(arguments).current_dir(crate::root());
-    for (name, _) in std::env::vars_os() {
-        // What the outer cargo says of its own toolchain, what would be added to the flags, and the mode of its user.
-        if name.to_str().is_some_and(|name| {
-            matches!(name, "CARGO" | "RUSTC" | "RUSTUP_TOOLCHAIN" | "RUSTFLAGS" | "GREEN" | "GREEN_HUBS")
-        }) {
-            command.env_remove(name);
-        }
-    }
+    // What the outer cargo says of its own toolchain, what would be added to the flags, and the mode of its user.
+    process::withhold(&mut command, |name| {
+        matches!(name, "CARGO" | "RUSTC" | "RUSTUP_TOOLCHAIN" | "RUSTFLAGS" | "GREEN" | "GREEN_HUBS")
+    });
     command
 }
 

@@ -1,6 +1,7 @@
 //! Runs a child process under a time limit, and hands over its output line by line.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -193,15 +194,27 @@ fn parent_in(stat: &str) -> Option<u32> {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::root());
+    withhold(&mut command, |name| {
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_BIN_")
+    });
+    command
+}
+
+/// Keeps those of our environment variables from `command` whose names `is_ours` says so of.
+pub(crate) fn withhold(command: &mut Command, is_ours: impl Fn(&str) -> bool) {
     for (name, _) in std::env::vars_os() {
-        let of_package = name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_BIN_")
-        });
-        if of_package {
+        if name.to_str().is_some_and(&is_ours) {
             command.env_remove(name);
         }
     }
-    command
+}
+
+/// Makes `folder`, and empties it if it is there.
+pub(crate) fn empty(folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
 /// Returns a command as one would type it.

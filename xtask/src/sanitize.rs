@@ -13,9 +13,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use crate::libtest::Tally;
-use crate::nightly;
 use crate::steps::{Counted, End, Progress, Steps};
 use crate::suites::{self, Mode, TestBinary};
+use crate::{nightly, process};
 
 mod controls;
 mod skips;
@@ -104,10 +104,7 @@ impl Reports {
     /// Makes the folder, empty.
     fn begin(sanitizer: Sanitizer) -> anyhow::Result<Self> {
         let folder = sanitizer.folder().join("reports");
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
-        }
-        fs::create_dir_all(&folder)?;
+        process::empty(&folder)?;
         Ok(Self(folder))
     }
 

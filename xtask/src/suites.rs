@@ -50,11 +50,7 @@ impl Mode {
 
     /// Gives `command` the environment of this mode, and nothing else of green's from ours.
     pub(crate) fn apply(self, command: &mut Command) {
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name == "GREEN" || name.starts_with("GREEN_")) {
-                command.env_remove(name);
-            }
-        }
+        process::withhold(command, |name| name == "GREEN" || name.starts_with("GREEN_"));
         command.envs(self.variable());
     }
 

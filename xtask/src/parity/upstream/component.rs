@@ -1,9 +1,9 @@
 //! Where std's sources are, and the libraries that its examples and tests are compiled against.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Context as _, bail};
 use cargo_metadata::Message;
@@ -71,12 +71,4 @@ impl Libraries {
 /// Returns rustdoc's command: that of the rustc that cargo uses.
 pub(super) fn rustdoc() -> Command {
     Command::new(env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into()))
-}
-
-/// Returns an empty folder.
-pub(super) fn empty(folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }

@@ -62,7 +62,7 @@ impl Examples {
             let source = folder.join(name);
             let scratch = folder.join("scratch");
             fs::create_dir_all(source.parent().context("a file lies in a folder")?)?;
-            component::empty(&scratch)?;
+            process::empty(&scratch)?;
             fs::write(&source, doc_examples::examples(text, std).text)?;
 
             let mut command = component::rustdoc();
