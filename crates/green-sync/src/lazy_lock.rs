@@ -24,6 +24,8 @@ use crate::OnceLock;
 ///
 /// assert_eq!(PRIMES.len(), 4);
 /// ```
+// In this order for the reason that `OnceLock` has.
+#[repr(C)]
 pub struct LazyLock<T, F = fn() -> T> {
     cell: OnceLock<T>,
     /// Taken by the turn that runs it, so an empty cell without it is a poisoned one. The lock is held for the

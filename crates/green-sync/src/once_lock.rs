@@ -32,6 +32,9 @@ use crate::Once;
 ///     assert_eq!(thread.join().unwrap(), GREETING.get().unwrap());
 /// }
 /// ```
+// In this order, as in `LazyLock`: with the value at the address of the whole, a look computes none of its own, which in a
+// loop is a seventh of it.
+#[repr(C)]
 pub struct OnceLock<T> {
     value: sync::OnceLock<T>,
     once: Once,

@@ -25,7 +25,9 @@ pub(super) fn build() -> anyhow::Result<PathBuf> {
     let mut command = cargo();
     command
         .current_dir(root)
-        .args(["build", "--release", "--manifest-path", "crates/green-bench/Cargo.toml", "--target-dir"])
+        .args(["build", "--release", "--manifest-path", "crates/green-bench/Cargo.toml"])
+        // Read of itself only by a cargo that runs in that folder.
+        .args(["--config", "crates/green-bench/.cargo/config.toml", "--target-dir"])
         .arg(&target);
     let shown = typed(&command);
     println!("{shown}");
