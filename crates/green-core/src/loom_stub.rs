@@ -50,6 +50,11 @@ impl Unparker {
 /// Counts nothing: no model looks a thousand times.
 pub fn asked_in_vain() {}
 
+/// Never looks: the model of a park is to be reached.
+pub fn linger(_: impl Fn() -> bool) -> bool {
+    false
+}
+
 /// Parks until unparked; with a deadline it may time out at any moment, which loom explores.
 pub fn park_until(deadline: Option<Instant>, _: WaitReason) -> Outcome {
     let me = Unparker::current();

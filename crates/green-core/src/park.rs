@@ -22,6 +22,23 @@ pub fn park_until(deadline: Option<Instant>, reason: WaitReason) -> Outcome {
     current::hub().park_current(deadline, reason)
 }
 
+/// Looks for what another OS thread may bring, for a few microseconds and at growing intervals, and returns true if
+/// `is_there` says so. Returns false at once where another green thread can run, or where such looks have not paid lately:
+/// then, and after each false, the thing to do is to park. Never a kill point.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+///
+/// let there = AtomicBool::new(true);
+/// assert!(!green_core::park::linger(|| there.load(Relaxed))); // Nobody has waited here yet.
+/// ```
+#[inline]
+pub fn linger(is_there: impl Fn() -> bool) -> bool {
+    current::hub().linger(is_there)
+}
+
 /// Lets the other runnable green threads of this hub run first. A kill point.
 ///
 /// # Examples

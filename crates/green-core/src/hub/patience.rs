@@ -7,6 +7,11 @@
 //! message ended soon count. A hub that waits for sockets or timers, or for nothing, looks once and never again.
 //!
 //! On a single processor nobody could send anything meanwhile, so there is no looking.
+//!
+//! **Lingering** is for a stream of things from another OS thread. A receiver that is quicker than its sender would park for
+//! each of them, and four cache lines would cross over: the announcement, its answer, the inbox, the thing. While looking
+//! pays, it looks at the thing itself first, at growing intervals, so that several come at once. It does so only where
+//! nobody else can run, and every so often it parks all the same, because sockets and timers are attended to in the loop.
 
 use std::cell::Cell;
 use std::num::NonZero;
@@ -23,6 +28,10 @@ const SOON: u64 = 100_000;
 const MOST: u16 = 1023;
 /// Rounds between two readings of the clock.
 const ROUNDS: u32 = 32;
+/// The first and the last interval between two looks of one that lingers, in pauses of a spin loop: some 0.1 and 2 µs.
+const INTERVALS: [u32; 2] = [4, 64];
+/// How often hubs linger between two parks.
+const LINGERS: u8 = 32;
 
 /// How patient one hub is.
 #[derive(Debug)]
@@ -31,11 +40,13 @@ pub(super) struct Patience {
     left: Cell<u16>,
     /// What `left` becomes after a look in vain.
     penalty: Cell<u16>,
+    /// How often one may linger until the next park.
+    lingers: Cell<u8>,
 }
 
 impl Patience {
     pub(super) const fn new() -> Self {
-        Self { left: Cell::new(2), penalty: Cell::new(1) }
+        Self { left: Cell::new(2), penalty: Cell::new(1), lingers: Cell::new(LINGERS) }
     }
 
     fn succeed(&self) {
@@ -87,6 +98,32 @@ impl Hub {
         self.is_worker() && workers::is_work_waiting(self.shared)
     }
 
+    /// Looks for what another OS thread may bring, for a few microseconds; see [`linger`](crate::park::linger).
+    #[inline]
+    pub(crate) fn linger(&self, is_there: impl Fn() -> bool) -> bool {
+        self.patience.left.get() == 0 && self.run_queue.is_empty() && self.linger_long(is_there)
+    }
+
+    #[cold]
+    fn linger_long(&self, is_there: impl Fn() -> bool) -> bool {
+        let Some(lingers) = self.patience.lingers.get().checked_sub(1) else {
+            self.patience.lingers.set(LINGERS);
+            return false;
+        };
+        self.patience.lingers.set(lingers);
+        let [mut pauses, longest] = INTERVALS;
+        while pauses <= longest && self.shared.inbox().is_empty() {
+            for _ in 0..pauses {
+                std::hint::spin_loop();
+            }
+            if is_there() {
+                return true;
+            }
+            pauses *= 2;
+        }
+        false
+    }
+
     /// Finds somebody for what came during the look and cannot be started at once.
     fn share_what_came(&self) {
         self.drain_inbox();
@@ -113,4 +150,35 @@ fn several_processors() -> bool {
         COUNT.store(count, Ordering::Relaxed);
     }
     count > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::current;
+    use crate::park::linger;
+
+    /// However soon each thing of a stream comes, its receiver parks every so often, lest it keep timers and sockets waiting.
+    #[test]
+    fn nobody_lingers_for_ever() {
+        let hub = current::hub();
+        assert!(!linger(|| true), "looks have not paid yet");
+
+        hub.patience.left.set(0);
+        for _ in 0..3 {
+            let lingered = (0..1000).take_while(|_| linger(|| true)).count();
+            assert_eq!(lingered, usize::from(super::LINGERS));
+        }
+        assert!(!linger(|| false));
+    }
+
+    /// A green thread that can run is not kept waiting.
+    #[test]
+    fn nobody_lingers_while_another_can_run() {
+        let hub = current::hub();
+        hub.patience.left.set(0);
+        let other = crate::spawn::spawn_local(Default::default(), || {}).unwrap();
+        assert!(!linger(|| true));
+        other.join().unwrap();
+        assert!(linger(|| true));
+    }
 }

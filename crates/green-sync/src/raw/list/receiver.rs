@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
 use green_core::kill;
-use green_core::park::park_until;
+use green_core::park::{linger, park_until};
 #[cfg(not(loom))]
 use green_core::per_process::process_number;
 use green_core::primitive::{Ordering, spin};
@@ -229,6 +229,9 @@ impl<T> Receiver<T> {
 
     /// Waits until a message is ready.
     fn wait(&self, deadline: Option<Instant>) -> Result<(), RecvTimeoutError> {
+        if linger(|| self.is_ready()) {
+            return Ok(());
+        }
         loop {
             let tail = match self.look() {
                 Ok(()) => return Ok(()),
