@@ -17,6 +17,9 @@ const FIRST: u32 = 8;
 /// that the world has just woken ([`RunQueue::warm`]).
 const MANY: usize = 16;
 
+/// So many may overtake the others at a time.
+const FEW: usize = 8;
+
 /// One entry of the run queue. The unstarted ones stand in queues of their own, in the same order: so entries are small, and
 /// nothing is dropped on the way of a hand-off.
 #[derive(Clone, Copy, Debug)]
@@ -42,13 +45,15 @@ pub(crate) enum Turn {
     Other,
 }
 
-/// A hub's run queue; strictly FIFO, so that neighbours take turns.
+/// A hub's run queue; FIFO, so that neighbours take turns, but for the few that [`hurry`](RunQueue::hurry).
 #[derive(Debug)]
 pub(crate) struct RunQueue {
     queue: RefCell<VecDeque<Runnable>>,
     local: RefCell<VecDeque<Unstarted>>,
     budget: Cell<u32>,
     refill: Cell<u32>,
+    /// Hand-offs until others may overtake again.
+    debt: Cell<u32>,
 }
 
 impl RunQueue {
@@ -58,6 +63,7 @@ impl RunQueue {
             local: RefCell::new(VecDeque::new()),
             budget: Cell::new(BUDGET),
             refill: Cell::new(BUDGET),
+            debt: Cell::new(0),
         }
     }
 
@@ -111,6 +117,18 @@ impl RunQueue {
         (record.state.get() == State::Runnable).then_some(record)
     }
 
+    /// Moves what was added since the queue was `before` long to its front, in the same order, if that is little.
+    ///
+    /// A second time only when as many others have had a turn: who overtakes has half of the turns at most.
+    pub(crate) fn hurry(&self, before: usize) {
+        let mut queue = self.queue.borrow_mut();
+        let added = queue.len() - before;
+        if before > 0 && (1..=FEW).contains(&added) && self.debt.get() == 0 {
+            queue.rotate_right(added);
+            self.debt.set(2 * added as u32);
+        }
+    }
+
     /// Takes back what [`spend`](Self::spend) took, when nothing came of it.
     #[inline(always)]
     pub(crate) fn refund(&self) {
@@ -147,6 +165,10 @@ impl RunQueue {
 
     /// Spends what is left.
     pub(crate) fn spend_all(&self) {
+        if self.debt.get() > 0 {
+            // None of these was a turn of somebody.
+            self.debt.set(self.debt.get() + self.budget.get());
+        }
         self.budget.set(0);
     }
 
@@ -157,6 +179,7 @@ impl RunQueue {
         /// What a full budget may take before it is halved.
         const LONG: u64 = 200_000;
         let spent = self.refill.get() - self.budget.get();
+        self.debt.set(self.debt.get().saturating_sub(spent));
         let mut next = self.refill.get();
         if passed > LONG && spent > 0 {
             let each = (passed / u64::from(spent)).max(1);
@@ -170,6 +193,7 @@ impl RunQueue {
 
     /// Makes the next budget a small one, which grows again if the green threads turn out to be quick.
     pub(crate) fn rest(&self) {
+        self.debt.set(0);
         self.refill.set(FIRST);
         self.budget.set(FIRST);
     }
@@ -210,5 +234,65 @@ fn prefetch(queue: &VecDeque<Runnable>) {
     }
     if let Some(Runnable::Resume(record)) = queue.get(STACK) {
         record.slot.prefetch();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Adds what a timer or somebody else would, marked by its kind.
+    fn add(queue: &RunQueue, kinds: &str) {
+        for kind in kinds.chars() {
+            queue.push(if kind == 'T' { Runnable::StartLocal } else { Runnable::StartShared });
+        }
+    }
+
+    /// Adds what timers woke.
+    fn wake(queue: &RunQueue, kinds: &str) {
+        let before = queue.len();
+        add(queue, kinds);
+        queue.hurry(before);
+    }
+
+    fn take(queue: &RunQueue, count: usize) -> String {
+        let turn = || {
+            assert!(queue.spend());
+            if matches!(queue.pop(), Some(Runnable::StartLocal)) { 'T' } else { 'o' }
+        };
+        std::iter::repeat_with(turn).take(count).collect()
+    }
+
+    #[test]
+    fn a_few_that_time_wakes_go_first() {
+        let queue = RunQueue::new();
+        add(&queue, "oooo");
+        wake(&queue, "TT");
+        assert_eq!(take(&queue, 6), "TToooo");
+    }
+
+    #[test]
+    fn many_that_time_wakes_stand_in_line() {
+        let queue = RunQueue::new();
+        add(&queue, "oo");
+        wake(&queue, &"T".repeat(FEW + 1));
+        assert_eq!(take(&queue, 3), "ooT");
+    }
+
+    #[test]
+    fn who_overtakes_has_half_of_the_turns_at_most() {
+        let queue = RunQueue::new();
+        add(&queue, &"o".repeat(100));
+        let mut turns = String::new();
+        for _ in 0..50 {
+            // One is due each time the hub looks, which it does after each turn or two.
+            wake(&queue, "T");
+            turns += &take(&queue, 1);
+            queue.spend_all();
+            queue.refill(0);
+        }
+        let overtakers = turns.matches('T').count();
+        assert!((20..=25).contains(&overtakers), "{turns}");
+        assert!(!turns.contains("TT"), "{turns}");
     }
 }

@@ -134,6 +134,7 @@ impl Hub {
 
     /// Ends the parks, fires the alarms and makes the calls whose deadlines have passed.
     pub(super) fn fire_timers(&self, now: u64) {
+        let before = self.run_queue.len();
         for _ in 0..BATCH {
             let Some(event) = ({ self.timers.borrow_mut().pop_due(now) }) else { break };
             match event {
@@ -156,6 +157,8 @@ impl Hub {
                 TimerEvent::Call(due) => self.calls.push(*due),
             }
         }
+        // Those who slept go first: a long line of others would make a late wake-up out of a punctual timer.
+        self.run_queue.hurry(before);
         if self.calls.are_due() {
             self.make_calls();
         }
