@@ -29,10 +29,23 @@ pub fn park_until(deadline: Option<Instant>, reason: WaitReason) -> Outcome {
 /// # Examples
 ///
 /// ```
-/// use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+/// use std::sync::atomic::{AtomicBool, Ordering::{Acquire, Release}};
 ///
-/// let there = AtomicBool::new(true);
-/// assert!(!green_core::park::linger(|| there.load(Relaxed))); // Nobody has waited here yet.
+/// use green_core::park::{linger, park};
+/// use green_core::unpark::WaitReason;
+///
+/// static THERE: AtomicBool = AtomicBool::new(false);
+/// let me = green_core::unpark::Unparker::current();
+/// std::thread::spawn(move || {
+///     THERE.store(true, Release);
+///     me.unpark();
+/// });
+/// let is_there = || THERE.load(Acquire);
+/// if !linger(is_there) {
+///     while !is_there() {
+///         park(WaitReason::Park);
+///     }
+/// }
 /// ```
 #[inline]
 pub fn linger(is_there: impl Fn() -> bool) -> bool {

@@ -295,7 +295,19 @@ fn a_number_is_closed_once() {
         for give_away in [false, true] {
             let (mut peer, stream) = pair();
             let clone = stream.try_clone().unwrap();
-            let reader = thread::spawn(move || (&clone).read(&mut [0; 1]).unwrap());
+            let is_there = Sign::default();
+            let reader = thread::spawn({
+                let is_there = is_there.clone();
+                move || {
+                    // After a wait its hub has all numbers that it will ever take: it takes none of those below.
+                    clone.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+                    assert!((&clone).read(&mut [0; 1]).is_err());
+                    clone.set_read_timeout(None).unwrap();
+                    is_there.give();
+                    (&clone).read(&mut [0; 1]).unwrap()
+                }
+            });
+            is_there.wait();
             give_way();
             let number = stream.as_raw_fd();
             if give_away {
