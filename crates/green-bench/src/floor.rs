@@ -1,6 +1,7 @@
 //! The bare epoll loop: what the kernel alone costs, with no runtime at all.
 //!
-//! One OS thread, level-triggered, one `recv` and one `send` per request.
+//! One OS thread, level-triggered, one `recv` and one `send` per request. With `pitch`, each connection has a buffer of its own,
+//! so many bytes from its neighbours': this is the floor for whoever has a stack for each.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -18,12 +19,12 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
         "echo" => {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             announce(Some(listener.local_addr().expect("a bound socket")));
-            serve(&listener)
+            serve(&listener, settings)
         }
         "unix" => {
             let listener = UnixListener::bind(sys::socket_of(std::process::id())).expect("nobody else's path");
             announce(None);
-            serve(&listener)
+            serve(&listener, settings)
         }
         "udp" => datagrams(),
         other => panic!("the floor has no {other}"),
@@ -55,13 +56,33 @@ impl Listener for UnixListener {
     }
 }
 
-fn serve<L: Listener>(listener: &L) -> ! {
+/// A buffer for each connection, at a distance from each other; at none, one for all.
+struct Buffers {
+    bytes: Vec<u8>,
+    pitch: usize,
+}
+
+impl Buffers {
+    /// So many are told apart; more share.
+    const MANY: usize = 1000;
+
+    fn new(pitch: usize) -> Self {
+        // The allocator maps what is that large, and nothing is there before it is touched.
+        Self { bytes: vec![0; pitch * Self::MANY + ROOM], pitch }
+    }
+
+    fn of(&mut self, index: usize) -> &mut [u8] {
+        &mut self.bytes[index % Self::MANY * self.pitch..][..ROOM]
+    }
+}
+
+fn serve<L: Listener>(listener: &L, settings: &Settings) -> ! {
     let mut epoll = Epoll::new();
     // By token less one: 0 is the listener.
     let mut streams: Vec<Option<L::Stream>> = Vec::new();
     let mut vacant = Vec::new();
     epoll.add(listener, 0);
-    let mut buffer = [0; ROOM];
+    let mut buffers = Buffers::new(settings.get("pitch").unwrap_or(0));
     loop {
         for event in 0..epoll.wait(None) {
             let token = epoll.token(event);
@@ -77,7 +98,8 @@ fn serve<L: Listener>(listener: &L) -> ! {
             }
             let place = &mut streams[token - 1];
             let stream = place.as_mut().expect("an open connection");
-            let served = match stream.read(&mut buffer) {
+            let buffer = buffers.of(token - 1);
+            let served = match stream.read(buffer) {
                 Ok(count @ 1..) => stream.write_all(&buffer[..count]).is_ok(),
                 _ => false,
             };
