@@ -82,6 +82,8 @@ mod reactor {
 mod record;
 #[cfg(not(loom))]
 mod run_queue;
+#[cfg_attr(all(loom, not(test)), expect(dead_code, reason = "its models use it"))]
+mod search;
 #[cfg(not(loom))]
 #[expect(unsafe_code, reason = "closures and results with erased types and lifetimes")]
 pub mod spawn;

@@ -10,19 +10,12 @@
 //! itself, and the searcher sleeps for [`AGAIN`] before it looks once more, during which nobody rings it. One
 //! searcher at a time, so a burst of spawns wakes one OS thread and not all.
 //!
-//! The race: a spawner that sees nobody asleep, and a worker that goes to sleep without seeing the new entry. The
-//! spawner pushes, fences, reads `sleeping`; the worker raises `sleeping`, fences, looks at the queues. One of the
-//! two sees the other; a worker that sees a young entry at that point sleeps for [`AGAIN`] at most.
-//!
-//! | `search`  | meaning                                         |
-//! |-----------|-------------------------------------------------|
-//! | NOBODY    | no worker searches                              |
-//! | RINGING   | one was rung and has not woken up yet           |
-//! | SEARCHING | one searches, or naps before it searches again  |
+//! Who may search, and why nobody sleeps beside work, is told and modelled in `search.rs`. A worker that sees a young entry when it
+//! goes to sleep does so for [`AGAIN`] at most.
 
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::shared::Shared;
@@ -32,6 +25,7 @@ use crate::config;
 use crate::current;
 use crate::mode;
 use crate::per_process::PerProcess;
+use crate::search::Search;
 use crate::spawn::unstarted::Unstarted;
 use crate::steal_ring::Taken;
 use crate::sys;
@@ -44,16 +38,11 @@ const LOOK: u64 = 10_000;
 /// How long a searcher naps when there were only young entries, in ticks.
 pub(super) const AGAIN: u64 = 1_000_000;
 
-const NOBODY: u8 = 0;
-const RINGING: u8 = 1;
-const SEARCHING: u8 = 2;
-
 /// All worker hubs of the process.
 #[derive(Debug)]
 pub(crate) struct Workers {
     hubs: Box<[&'static Shared]>,
-    sleeping: AtomicUsize,
-    search: AtomicU8,
+    search: Search,
     next: AtomicUsize,
 }
 
@@ -99,7 +88,7 @@ fn start() -> io::Result<Workers> {
     }
     drop(sender);
     let hubs: Box<[&'static Shared]> = receiver.iter().take(started).collect();
-    Ok(Workers { hubs, sleeping: AtomicUsize::new(0), search: AtomicU8::new(NOBODY), next: AtomicUsize::new(0) })
+    Ok(Workers { hubs, search: Search::new(), next: AtomicUsize::new(0) })
 }
 
 impl Workers {
@@ -127,26 +116,8 @@ impl Workers {
         if self.hubs.len() < 2 {
             return;
         }
-        fence(Ordering::SeqCst);
-        if self.sleeping.load(Ordering::Relaxed) > 0 && self.search.load(Ordering::Relaxed) == NOBODY {
-            self.ring_one();
-        }
-    }
-
-    #[cold]
-    fn ring_one(&self) {
-        if !self.pass_on(NOBODY, RINGING) {
-            return;
-        }
         // Only those that will look when they wake; others sleep in the middle of something.
-        if !self.hubs.iter().any(|hub| hub.is_searchable() && hub.rouse()) {
-            // All were awake already; each will look before it sleeps.
-            self.pass_on(RINGING, NOBODY);
-        }
-    }
-
-    fn pass_on(&self, from: u8, to: u8) -> bool {
-        self.search.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.search.invite(|| self.hubs.iter().any(|hub| hub.is_searchable() && hub.rouse()));
     }
 
     /// Takes the older half of the oldest entries of some other worker.
@@ -168,15 +139,14 @@ pub(super) struct Sleeping(&'static Workers);
 
 impl Drop for Sleeping {
     fn drop(&mut self) {
-        self.0.sleeping.fetch_sub(1, Ordering::Relaxed);
+        self.0.search.end_sleep();
     }
 }
 
 /// Announces that this worker goes to sleep.
 pub(super) fn announce_sleep() -> Option<Sleeping> {
     let Some(Ok(workers)) = WORKERS.get() else { return None };
-    workers.sleeping.fetch_add(1, Ordering::SeqCst);
-    fence(Ordering::SeqCst);
+    workers.search.announce_sleep();
     Some(Sleeping(workers))
 }
 
@@ -198,8 +168,7 @@ impl Hub {
     pub(super) fn answer_ring(&self) {
         if let Some(Ok(workers)) = WORKERS.get()
             && self.is_worker()
-            && workers.search.load(Ordering::Relaxed) == RINGING
-            && workers.pass_on(RINGING, SEARCHING)
+            && workers.search.answer()
         {
             self.searcher.set(true);
         }
@@ -210,9 +179,7 @@ impl Hub {
         if self.searcher.replace(false)
             && let Some(Ok(workers)) = WORKERS.get()
         {
-            workers.search.store(NOBODY, Ordering::Release);
-            fence(Ordering::SeqCst);
-            // An invitation may have been left out because of this search.
+            workers.search.end();
             if workers.hubs.iter().any(|hub| !hub.unstarted().is_empty()) {
                 workers.invite();
             }
@@ -227,7 +194,7 @@ impl Hub {
         }
         self.answer_ring();
         if !self.searcher.get() {
-            if !workers.pass_on(NOBODY, SEARCHING) {
+            if !workers.search.begin() {
                 return false;
             }
             self.searcher.set(true);
