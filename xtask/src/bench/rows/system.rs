@@ -25,7 +25,7 @@ fn datagram() -> [Row; 2] {
 
 fn outside() -> [Row; 2] {
     [
-        Row::alone("outside", "200 names at once beside a 1 ms rhythm", "names", "names=200 rounds=20")
+        Row::alone("outside", "200 names at once beside a 1 ms rhythm", "names", "names=200 rounds=200")
             .on(&[Green, TokioCt, Threads])
             .disturbed_by(OthersOnTop)
             .figure("late_p99_us", "µs late, p99", [AtMost(1000.0)])
