@@ -150,9 +150,9 @@ pub(crate) fn note_end(record: &Record) {
 /// })?;
 /// let options = Options { name: Some("calculator".into()), ..Options::default() };
 /// let child = spawn::spawn(options, || std::thread::sleep(Duration::from_millis(200)))?;
-/// let _ = child.join();
-/// drop(watchdog); // With it the closure goes, and with that the sender.
-/// assert!(reports.iter().all(|report| report.contains("calculator")));
+/// # let child = { let _ = child.join(); };
+/// assert!(reports.recv_timeout(Duration::from_secs(60)).unwrap().contains("calculator"));
+/// drop(watchdog);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn watchdog(limit: Duration, report: impl FnMut(&Blocked) + Send + 'static) -> io::Result<Watchdog> {
