@@ -14,9 +14,14 @@
 //!   1. push                                  1. state := NOBODY
 //!      fence                                    fence
 //!   2. state NOBODY? otherwise leave it      2. all queues empty? otherwise invite somebody
+//!
+//!   spawner that rings                       sleeper that wakes by itself
+//!   1. state := RINGING                      1. flag := AWAKE
+//!      fence (of `WakeFlag::rouse`)             fence
+//!   2. flag AWAKE? then it is not rung       2. state RINGING? then it answers
 //! ```
 //!
-//! Both are the race of two who do their first step at once, and in both the fences make one of them see the other.
+//! Each is the race of two who do their first step at once, and in each the fences make one of them see the other.
 //!
 //! | state     | meaning                                         | set by                              |
 //! |-----------|-------------------------------------------------|-------------------------------------|

@@ -30,7 +30,7 @@ const MOST: u16 = 1023;
 const ROUNDS: u32 = 32;
 /// The first and the last interval between two looks of one that lingers, in pauses of a spin loop: some 0.1 and 2 µs.
 const INTERVALS: [u32; 2] = [4, 64];
-/// How often hubs linger between two parks.
+/// How often one lingers before it parks all the same.
 const LINGERS: u8 = 32;
 
 /// How patient one hub is.
@@ -40,7 +40,7 @@ pub(super) struct Patience {
     left: Cell<u16>,
     /// What `left` becomes after a look in vain.
     penalty: Cell<u16>,
-    /// How often one may linger until the next park.
+    /// How often one may still linger before that.
     lingers: Cell<u8>,
 }
 

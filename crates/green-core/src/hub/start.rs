@@ -73,6 +73,7 @@ impl Hub {
     /// Does the same when the ring is empty, for what is behind it.
     #[cold]
     fn start_behind(&self, owner: &Owner<Unstarted>, here: Option<&mut Option<Stack>>) -> Option<&'static Record> {
+        // Others may take all of it before we do; then we look behind it once more.
         if self.shared.unstarted().refill(owner) { self.start_shared(here) } else { None }
     }
 
