@@ -20,8 +20,8 @@
 //!
 //! A short `recv` of a Unix stream looks as if it had taken all there was, so that the next one waits for an edge without a
 //! call. But it may have stopped behind data with which descriptors came; then what follows is there already, and no edge
-//! tells of it. So that registration is *doubted*, and the hub looks at all that it doubts with one `poll` before it sleeps, or
-//! after [`DOUBT`] if it does not.
+//! tells of it. So that registration is *doubted*, and the hub looks at all that it doubts with one `poll` before it sleeps without
+//! an event to end the sleep at once, or after [`DOUBT`] if it does not.
 //!
 //! # Why no stale event wakes the next owner of a number
 //!
@@ -378,10 +378,16 @@ impl Reactor {
         let mut guard = self.0.borrow_mut();
         let Some(live) = guard.as_mut() else { return };
         let sleeps = timeout != Some(Duration::ZERO);
-        if !live.doubted.is_empty() && (sleeps || hub.seen().saturating_sub(live.doubted_since) >= DOUBT) {
+        let doubts = !live.doubted.is_empty();
+        // A busy hub's sleep is hardly ever one: with events there is no need to look at what they may not have told of.
+        let came = sleeps && doubts && live.turn(Some(Duration::ZERO));
+        let overdue = doubts && hub.seen().saturating_sub(live.doubted_since) >= DOUBT;
+        if overdue || (sleeps && doubts && !came) {
             live.settle_doubts();
         }
-        live.turn(if live.woken.is_empty() { timeout } else { Some(Duration::ZERO) });
+        if !came {
+            live.turn(if live.woken.is_empty() { timeout } else { Some(Duration::ZERO) });
+        }
         let mut woken = std::mem::take(&mut live.woken);
         drop(guard);
         for unparker in woken.drain(..) {
@@ -454,10 +460,11 @@ impl Live {
         self.doubted.clear();
     }
 
-    fn turn(&mut self, timeout: Option<Duration>) {
+    /// Takes the events that come until `timeout`; returns whether any did, or something else ended the wait.
+    fn turn(&mut self, timeout: Option<Duration>) -> bool {
         if self.poll.poll(&mut self.events, timeout).is_err() {
             // Interrupted by a signal: the loop comes back. No other error is possible for a poll of our own.
-            return;
+            return true;
         }
         for event in &self.events {
             match event.token().0 {
@@ -478,6 +485,7 @@ impl Live {
                 entry.writers.drain_into(&mut self.woken);
             }
         }
+        !self.events.is_empty()
     }
 }
 

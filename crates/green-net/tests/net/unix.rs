@@ -362,8 +362,9 @@ fn send_with_descriptor_and_more(near: &UnixStream) {
 
 #[test]
 fn a_busy_hub_does_not_forget_data_behind_a_passed_descriptor() {
-    // The neighbour goes on, or stops as soon as what came with the descriptor was read, so that the hub sleeps.
-    for stays_busy in [true, false] {
+    // The neighbour goes on, or stops as soon as what came with the descriptor was read, so that the hub sleeps, or finds events
+    // each time that it would.
+    for (stays_busy, chatting) in [(true, 0), (false, 0), (false, 3)] {
         // All on one hub: nobody reads between the two pieces.
         let test = move || {
             let (near, mut far) = UnixStream::pair().unwrap();
@@ -385,6 +386,7 @@ fn a_busy_hub_does_not_forget_data_behind_a_passed_descriptor() {
                     }
                 }
             });
+            let chats: Vec<_> = (0..chatting).flat_map(|_| chat(&total)).collect();
             for byte in 1..=2 {
                 (&near).write_all(&[byte]).unwrap();
                 while total.get() < usize::from(byte) {
@@ -394,9 +396,25 @@ fn a_busy_hub_does_not_forget_data_behind_a_passed_descriptor() {
             send_with_descriptor_and_more(&near);
             reader.join().unwrap();
             neighbour.join().unwrap();
+            chats.into_iter().for_each(|end| end.join().unwrap());
         };
         thread::spawn(test).join().unwrap();
     }
+}
+
+/// Starts two who answer each other until the total is 12.
+fn chat(total: &Rc<Cell<usize>>) -> [thread::LocalJoinHandle<()>; 2] {
+    let (ping, pong) = UnixStream::pair().unwrap();
+    (&ping).write_all(&[0]).unwrap();
+    [ping, pong].map(|mut end| {
+        let total = Rc::clone(total);
+        thread::spawn_local(move || {
+            let mut bytes = [0; 2];
+            while total.get() < 12 && end.read(&mut bytes).unwrap() == 1 {
+                let _ = end.write_all(&bytes[..1]);
+            }
+        })
+    })
 }
 
 #[test]
