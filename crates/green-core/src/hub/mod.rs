@@ -89,6 +89,7 @@ use handle::Posts;
 use leaks::Leaks;
 use patience::Patience;
 use shared::Shared;
+use sleep::Oversleep;
 use wait::Waits;
 
 pub use handle::HubHandle;
@@ -149,6 +150,7 @@ pub(crate) struct Hub {
     leaks: Leaks,
     waits: Waits,
     patience: Patience,
+    oversleep: Oversleep,
     reactor: Reactor,
     stacks: StackPool,
     records: Records,
@@ -214,6 +216,7 @@ impl Hub {
             leaks: Leaks::new(),
             waits: Waits::new(),
             patience: Patience::new(),
+            oversleep: Oversleep::new(),
             reactor: Reactor::new(),
             stacks: StackPool::new(),
             records,

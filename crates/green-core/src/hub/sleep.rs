@@ -3,6 +3,7 @@
 //! Both follow the protocol of `reactor/waker.rs`: announce, look once more, sleep. The bed is a futex while no file
 //! descriptor is registered here, and the reactor's poll, with an eventfd to be rung, otherwise.
 
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,27 @@ use crate::unpark::{Outcome, WaitReason};
 
 /// How long a hub sleeps before it gives back the memory of its spare stacks, in ticks.
 const IDLE: u64 = 100_000_000;
+
+/// By how much sleeps end late, because of the kernel's slack and the processor's way out of idleness: a running mean, in
+/// ticks.
+#[derive(Debug)]
+pub(super) struct Oversleep(Cell<u64>);
+
+impl Oversleep {
+    pub(super) const fn new() -> Self {
+        Self(Cell::new(50_000))
+    }
+
+    fn mean(&self) -> u64 {
+        self.0.get()
+    }
+
+    fn learn(&self, late: u64) {
+        /// One that had to wait for the processor says little about the next.
+        const MOST: u64 = 200_000;
+        self.0.set((7 * self.0.get() + late.min(MOST)) / 8);
+    }
+}
 
 impl Hub {
     /// Sleeps until something is to be done. Called by the loop with nothing runnable.
@@ -58,8 +80,13 @@ impl Hub {
         if let Some(trim) = trim {
             deadline = Some(deadline.map_or(trim, |deadline| deadline.min(trim)));
         }
+        let begin = self.now.get();
         self.lie_down(bed, deadline);
-        if trim.is_some_and(|trim| clock::ticks(clock::now()) >= trim) {
+        let end = clock::ticks(clock::now());
+        if let Some(deadline) = deadline.filter(|deadline| (begin..=end).contains(deadline)) {
+            self.oversleep.learn(end - deadline);
+        }
+        if trim.is_some_and(|trim| end >= trim) {
             self.stacks.trim();
         }
         drop(watch);
@@ -71,16 +98,21 @@ impl Hub {
     ///
     /// An OS thread's own sleep has 50 µs of slack by default (`PR_SET_TIMERSLACK`), which is what green threads would
     /// have with std. Ours is an eighth of the time that is left, and 50 µs at most, where there are few timers. Where they are many,
-    /// and come one by one, it is 145 µs: a thousand sleepers of 1 to 50 ms then cost two thirds of the CPU time that 50 µs
-    /// cost, and are late by 92 µs in the median instead of 57.
+    /// and come one by one, nobody is to be late by more than `LATEST`, of which the sleep itself takes its part: so a thousand
+    /// sleepers of 1 to 50 ms are late by half of it in the median, whatever this machine's wake-ups take, for as few
+    /// of them as that allows.
     fn sleep_deadline(&self) -> Option<u64> {
         const LEAST: u64 = 50_000;
-        const MOST: u64 = 145_000;
+        const LATEST: u64 = 195_000;
         const MANY: usize = 32;
         let mut timers = self.timers.borrow_mut();
         let deadline = timers.next_deadline()?;
         let left = deadline.saturating_sub(clock::ticks(clock::now()));
-        let slack = if timers.len() >= MANY { MOST } else { (left / 8).min(LEAST) };
+        let slack = if timers.len() >= MANY {
+            LATEST.saturating_sub(self.oversleep.mean()).max(LEAST)
+        } else {
+            (left / 8).min(LEAST)
+        };
         // What is never due is at the end of the scale.
         timers.last_by(deadline.saturating_add(slack))
     }
@@ -203,4 +235,20 @@ impl Hub {
 /// Returns the time from now to `deadline`.
 fn remaining(deadline: u64) -> Duration {
     Duration::from_nanos(deadline.saturating_sub(clock::ticks(clock::now())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oversleep_follows_the_machine_and_forgives_a_single_delay() {
+        let oversleep = Oversleep::new();
+        (0..60).for_each(|_| oversleep.learn(20_000));
+        assert!((20_000..20_100).contains(&oversleep.mean()), "{oversleep:?}");
+        oversleep.learn(80_000_000);
+        assert!(oversleep.mean() < 50_000, "{oversleep:?}");
+        (0..60).for_each(|_| oversleep.learn(0));
+        assert!(oversleep.mean() < 100, "{oversleep:?}");
+    }
 }
