@@ -66,6 +66,9 @@ struct Fired(u64);
 struct Alarms(Vec<(u64, bool)>);
 
 /// What is pending for one green thread.
+///
+/// In this order, because the first byte is looked at by each park and shares a cache line with what else that touches.
+#[repr(C)]
 pub(crate) struct Interrupts {
     /// True if a kill or a fired alarm is pending: the one look on the fast path.
     pending: Cell<bool>,

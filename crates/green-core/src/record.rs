@@ -14,6 +14,7 @@
 //! | Leaked   | its OS thread ended with it suspended (I15); never leaves this state | nothing                    |
 
 use std::cell::{Cell, RefCell};
+use std::mem::offset_of;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -42,7 +43,7 @@ pub(crate) enum State {
 
 /// One green thread, or one root, as its hub sees it.
 ///
-/// What a yield touches comes first, in one cache line: with many green threads each of them is cold.
+/// What a yield or a park touches comes first, in one cache line: with many green threads each of them is cold.
 #[repr(C, align(64))]
 pub(crate) struct Record {
     /// The innermost suspended context of the green thread.
@@ -61,9 +62,9 @@ pub(crate) struct Record {
     pub(crate) exiting: Cell<bool>,
     pub(crate) no_switch: Cell<u32>,
     pub(crate) shield: Cell<u32>,
-    pub(crate) interrupts: Interrupts,
     /// The timer of the park in progress.
     pub(crate) timer: Cell<Option<TimerKey>>,
+    pub(crate) interrupts: Interrupts,
     pub(crate) node: Node,
     /// Who it is, and what is told of its end.
     pub(crate) task: Cell<Option<Arc<dyn Task>>>,
@@ -76,6 +77,7 @@ pub(crate) struct Record {
 
 // A million of them are meant to be bearable. (A sanitizer's notes come on top.)
 const _: () = assert!(size_of::<Record>() <= 192 || cfg!(any(green_asan, green_tsan)));
+const _: () = assert!(offset_of!(Record, interrupts) < 64 || cfg!(any(green_asan, green_tsan, loom)));
 
 impl Record {
     fn new(shared: &'static Shared) -> Self {

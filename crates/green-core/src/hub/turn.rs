@@ -11,12 +11,15 @@ use crate::record::{Record, State};
 use crate::run_queue::Runnable;
 use crate::spawn::unstarted::Unstarted;
 use crate::stack::Stack;
+use crate::sys;
 use crate::unpark::Outcome;
 
 /// How long runnable green threads may keep the reactor from being asked, in ticks (A3).
 const POLL_QUANTUM: u64 = 20_000;
 /// Messages and timers handled in one pass, so that neither starves the rest.
 const BATCH: usize = 1024;
+/// Timers taken out at a time.
+const TOGETHER: usize = 8;
 
 impl Hub {
     /// Runs the next in turn, or the loop, until somebody resumes `from`.
@@ -135,32 +138,55 @@ impl Hub {
     /// Ends the parks, fires the alarms and makes the calls whose deadlines have passed.
     pub(super) fn fire_timers(&self, now: u64) {
         let before = self.run_queue.len();
-        for _ in 0..BATCH {
-            let Some(event) = ({ self.timers.borrow_mut().pop_due(now) }) else { break };
-            match event {
-                TimerEvent::Wake(unparker) => {
-                    let Some(record) = unparker.live() else { continue };
-                    // The park cancels its timer when it ends in another way, so this is the present one's.
-                    record.timer.set(None);
-                    if record.state.get() == State::Parked {
-                        self.make_runnable(record, Outcome::TimedOut);
-                        self.run_queue.warm(record);
-                    }
-                }
-                TimerEvent::Alarm(record, id) => {
-                    // No two alarms have one number: that of another green thread is not among this record's.
-                    if record.interrupts.fire(id) {
-                        self.interrupt(record);
-                    }
-                }
-                TimerEvent::Start(delayed) => self.start_delayed(*delayed),
-                TimerEvent::Call(due) => self.calls.push(*due),
+        let mut due = [const { None }; TOGETHER];
+        for _ in 0..BATCH / TOGETHER {
+            let count = self.take_due(now, &mut due);
+            due[..count].iter_mut().filter_map(Option::take).for_each(|event| self.fire(event));
+            if count < TOGETHER {
+                break;
             }
         }
         // Those who slept go first: a long line of others would make a late wake-up out of a punctual timer.
         self.run_queue.hurry(before);
         if self.calls.are_due() {
             self.make_calls();
+        }
+    }
+
+    /// Takes timers out that are due; returns how many. The record of one who slept is cold: it is asked for here and read when
+    /// the next few have been asked for, too.
+    fn take_due(&self, now: u64, due: &mut [Option<TimerEvent>; TOGETHER]) -> usize {
+        let mut timers = self.timers.borrow_mut();
+        for (count, place) in due.iter_mut().enumerate() {
+            let Some(event) = timers.pop_due(now) else { return count };
+            if let TimerEvent::Wake(unparker) = &event {
+                sys::prefetch(std::ptr::from_ref(unparker.record()).cast());
+            }
+            *place = Some(event);
+        }
+        TOGETHER
+    }
+
+    /// Does what a timer was set for.
+    fn fire(&self, event: TimerEvent) {
+        match event {
+            TimerEvent::Wake(unparker) => {
+                let Some(record) = unparker.live() else { return };
+                // The park cancels its timer when it ends in another way, so this is the present one's.
+                record.timer.set(None);
+                if record.state.get() == State::Parked {
+                    self.make_runnable(record, Outcome::TimedOut);
+                    self.run_queue.warm(record);
+                }
+            }
+            TimerEvent::Alarm(record, id) => {
+                // No two alarms have one number: that of another green thread is not among this record's.
+                if record.interrupts.fire(id) {
+                    self.interrupt(record);
+                }
+            }
+            TimerEvent::Start(delayed) => self.start_delayed(*delayed),
+            TimerEvent::Call(due) => self.calls.push(*due),
         }
     }
 
