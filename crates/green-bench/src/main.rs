@@ -18,6 +18,7 @@ mod peer;
 mod report;
 mod runtime;
 mod settings;
+mod spans;
 mod sys;
 
 #[macro_use]

@@ -6,14 +6,7 @@ use super::rt;
 use crate::meter::Meter;
 use crate::report::{Report, histogram};
 use crate::settings::Settings;
-
-/// Returns the next of a row of numbers that are the same in every run.
-fn next(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
-}
+use crate::spans::Spans;
 
 function! {
     /// `threads` sleepers, each `sleeps` times between 1 and 50 ms.
@@ -24,10 +17,10 @@ function! {
         let meter = Meter::start();
         for thread in 0..threads {
             handles.push(rt::spawn(task!({
-                let mut random = (thread as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                let mut spans = Spans::new(thread);
                 let mut late = Vec::with_capacity(sleeps);
                 for _ in 0..sleeps {
-                    let span = Duration::from_micros(1_000 + next(&mut random) % 49_000);
+                    let span = spans.next();
                     let begin = Instant::now();
                     wait!(rt::sleep(span));
                     late.push(begin.elapsed().saturating_sub(span).as_nanos() as u32);

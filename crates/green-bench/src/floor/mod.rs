@@ -1,12 +1,17 @@
 //! The bare epoll loop: what the kernel alone costs, with no runtime at all.
 //!
-//! One OS thread, level-triggered, one `recv` and one `send` per request. With `pitch`, each connection has a buffer of its own,
-//! so many bytes from its neighbours': this is the floor for whoever has a stack for each.
+//! One OS thread, level-triggered, one `recv` and one `send` per request; with `workers`, as many OS threads that share the
+//! connections evenly. With `pitch`, each connection has a buffer of its own, so many bytes from its neighbours': this is the
+//! floor for whoever has a stack for each.
+
+mod sleeping;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use crate::epoll::Epoll;
 use crate::report::Report;
@@ -27,12 +32,13 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
             serve(&listener, settings)
         }
         "udp" => datagrams(),
+        "timers" => sleeping::many(settings),
         other => panic!("the floor has no {other}"),
     }
 }
 
 /// Where connections come from.
-trait Listener: AsRawFd {
+trait Listener: AsRawFd + Sync {
     type Stream: Read + Write + AsRawFd;
 
     fn accept(&self) -> io::Result<Self::Stream>;
@@ -77,6 +83,18 @@ impl Buffers {
 }
 
 fn serve<L: Listener>(listener: &L, settings: &Settings) -> ! {
+    thread::scope(|scope| {
+        for worker in 1..settings.workers() {
+            scope.spawn(move || work(listener, worker, settings));
+        }
+        work(listener, 0, settings)
+    })
+}
+
+/// Serves the connections of one worker.
+fn work<L: Listener>(listener: &L, worker: usize, settings: &Settings) -> ! {
+    /// The workers take turns.
+    static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
     let mut epoll = Epoll::new();
     // By token less one: 0 is the listener.
     let mut streams: Vec<Option<L::Stream>> = Vec::new();
@@ -87,7 +105,12 @@ fn serve<L: Listener>(listener: &L, settings: &Settings) -> ! {
         for event in 0..epoll.wait(None) {
             let token = epoll.token(event);
             if token == 0 {
+                if ACCEPTED.load(Ordering::Relaxed) % settings.workers() != worker {
+                    // Level-triggered, so this one is told again until the other has accepted.
+                    continue;
+                }
                 let stream = listener.accept().expect("a connection");
+                ACCEPTED.fetch_add(1, Ordering::Relaxed);
                 let index = vacant.pop().unwrap_or_else(|| {
                     streams.push(None);
                     streams.len() - 1
