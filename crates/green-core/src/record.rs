@@ -77,7 +77,7 @@ pub(crate) struct Record {
 
 // A million of them are meant to be bearable. (A sanitizer's notes come on top.)
 const _: () = assert!(size_of::<Record>() <= 192 || cfg!(any(green_asan, green_tsan)));
-const _: () = assert!(offset_of!(Record, interrupts) < 64 || cfg!(any(green_asan, green_tsan, loom)));
+const _: () = assert!(offset_of!(Record, interrupts) < 64 || cfg!(any(green_asan, green_tsan)));
 
 impl Record {
     fn new(shared: &'static Shared) -> Self {

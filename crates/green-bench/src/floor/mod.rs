@@ -23,11 +23,13 @@ pub(crate) fn start(settings: &'static Settings) -> Report {
     match settings.workload.as_str() {
         "echo" => {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            listener.set_nonblocking(true).expect("a socket");
             announce(Some(listener.local_addr().expect("a bound socket")));
             serve(&listener, settings)
         }
         "unix" => {
             let listener = UnixListener::bind(sys::socket_of(std::process::id())).expect("nobody else's path");
+            listener.set_nonblocking(true).expect("a socket");
             announce(None);
             serve(&listener, settings)
         }
@@ -109,7 +111,12 @@ fn work<L: Listener>(listener: &L, worker: usize, settings: &Settings) -> ! {
                     // Level-triggered, so this one is told again until the other has accepted.
                     continue;
                 }
-                let stream = listener.accept().expect("a connection");
+                let stream = match listener.accept() {
+                    Ok(stream) => stream,
+                    // It was the other's turn when the event came, and is this one's now.
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                    Err(error) => panic!("accept: {error}"),
+                };
                 ACCEPTED.fetch_add(1, Ordering::Relaxed);
                 let index = vacant.pop().unwrap_or_else(|| {
                     streams.push(None);

@@ -34,7 +34,8 @@ pub(super) fn many(settings: &Settings) -> Report {
     sys::wake_in_time();
     let mut epoll = Epoll::new();
     let meter = Meter::start();
-    // The allocator maps what is that large, and nothing is there before it is touched.
+    // The allocator maps what is that large, and nothing is there before it is touched. (With huge pages for everybody it would be
+    // more than a page then; they are for those who ask, here as on most systems.)
     let mut pages = vec![0_u8; pitch * threads];
     let sleeper = |number| Sleeper { spans: Spans::new(number), late: Vec::with_capacity(sleeps) };
     let mut sleepers: Vec<_> = (0..threads).map(sleeper).collect();

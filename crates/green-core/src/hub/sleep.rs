@@ -69,18 +69,18 @@ impl Hub {
 
     fn sleep_announced(&self, bed: Bed) {
         let watch = self.is_worker().then(workers::announce_sleep);
-        let mut deadline = self.sleep_deadline();
+        let begin = clock::ticks(clock::now());
+        let mut deadline = self.sleep_deadline(begin);
         // A searcher looks again soon, and so does one that would not be rung for a green thread spawned just now.
         if self.is_worker() && (self.searcher.get() || workers::is_work_waiting(self.shared)) {
-            let again = clock::ticks(clock::now()) + workers::AGAIN;
+            let again = begin + workers::AGAIN;
             deadline = Some(deadline.map_or(again, |deadline| deadline.min(again)));
         }
         // Kept stacks still hold memory: an idle hub gives it back once, after a while, and then sleeps for good.
-        let trim = self.stacks.is_untrimmed().then(|| clock::ticks(clock::now()) + IDLE);
+        let trim = self.stacks.is_untrimmed().then(|| begin + IDLE);
         if let Some(trim) = trim {
             deadline = Some(deadline.map_or(trim, |deadline| deadline.min(trim)));
         }
-        let begin = self.now.get();
         self.lie_down(bed, deadline);
         let end = clock::ticks(clock::now());
         if let Some(deadline) = deadline.filter(|deadline| (begin..=end).contains(deadline)) {
@@ -98,16 +98,16 @@ impl Hub {
     ///
     /// An OS thread's own sleep has 50 µs of slack by default (`PR_SET_TIMERSLACK`), which is what green threads would
     /// have with std. Ours is an eighth of the time that is left, and 50 µs at most, where there are few timers. Where they are many,
-    /// and come one by one, nobody is to be late by more than `LATEST`, of which the sleep itself takes its part: so a thousand
-    /// sleepers of 1 to 50 ms are late by half of it in the median, whatever this machine's wake-ups take, for as few
-    /// of them as that allows.
-    fn sleep_deadline(&self) -> Option<u64> {
+    /// and come one by one, it is so much that nobody is late by more than `LATEST`, of which the sleep itself takes its part,
+    /// but 50 µs at least. So a thousand sleepers of 1 to 50 ms are late by half of that in the median, whether the machine's
+    /// own wake-ups take 20 µs or 140, for as few of them as that allows.
+    fn sleep_deadline(&self, now: u64) -> Option<u64> {
         const LEAST: u64 = 50_000;
         const LATEST: u64 = 195_000;
         const MANY: usize = 32;
         let mut timers = self.timers.borrow_mut();
         let deadline = timers.next_deadline()?;
-        let left = deadline.saturating_sub(clock::ticks(clock::now()));
+        let left = deadline.saturating_sub(now);
         let slack = if timers.len() >= MANY {
             LATEST.saturating_sub(self.oversleep.mean()).max(LEAST)
         } else {

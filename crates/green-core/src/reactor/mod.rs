@@ -53,7 +53,7 @@ const EVENTS: usize = 1024;
 const RING: usize = usize::MAX;
 const TIMER: usize = usize::MAX - 1;
 
-/// How long what is doubted waits for a hub that does not sleep, in ticks.
+/// How long what is doubted waits for a hub that does not sleep, or whose sleeps end at once, in ticks.
 const DOUBT: u64 = 1_000_000;
 
 /// What every registration is told of. The kernel tells of urgent data only who asks to hear of it.
@@ -381,7 +381,9 @@ impl Reactor {
         let doubts = !live.doubted.is_empty();
         // A busy hub's sleep is hardly ever one: with events there is no need to look at what they may not have told of.
         let came = sleeps && doubts && live.turn(Some(Duration::ZERO));
-        let overdue = doubts && hub.seen().saturating_sub(live.doubted_since) >= DOUBT;
+        // Who waits in place sees no time pass.
+        let now = if came { clock::ticks(clock::now()) } else { hub.seen() };
+        let overdue = doubts && now.saturating_sub(live.doubted_since) >= DOUBT;
         if overdue || (sleeps && doubts && !came) {
             live.settle_doubts();
         }
