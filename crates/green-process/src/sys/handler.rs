@@ -76,7 +76,7 @@ impl Handler {
         // SAFETY: all that the action does is `note`, which is async-signal-safe; it does not panic.
         let action = unsafe { register(signal, move || noted.note(bit)) }?;
         self.actions.push(action);
-        prefer_alternate_stack(signal)
+        run_alone_on_alternate_stack(signal)
     }
 
     /// Takes the noted signals: a bit each.
@@ -119,18 +119,27 @@ pub(crate) fn bit(signal: c_int) -> u64 {
     1 << (signal - 1)
 }
 
-/// Makes the handler of `signal` run on the OS thread's alternate stack: the registry's would run on the green stack,
-/// which may be too small for what the kernel saves there.
-fn prefer_alternate_stack(signal: c_int) -> io::Result<()> {
+/// Signals that tell of a fault of the code that runs, which would end the process if they were blocked.
+const FAULTS: [c_int; 6] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGABRT];
+
+/// Makes the handler of `signal` run on the OS thread's alternate stack, with no other signal's handler on top of it.
+///
+/// The registry's would run on the green stack, which may be too small for what the kernel saves there: some 3 KiB, and
+/// 11 where a processor's matrix registers are in use. The alternate stack has room for that once, but not for as many signals as
+/// may arrive together. What is blocked meanwhile arrives when the handler returns.
+fn run_alone_on_alternate_stack(signal: c_int) -> io::Result<()> {
     // SAFETY: a sigaction is numbers and an address, for which all zeroes is a valid value.
     let mut action: sigaction = unsafe { mem::zeroed() };
     // SAFETY: nothing is set; the kernel writes one sigaction, which is ours for the length of the call.
     check(unsafe { libc::sigaction(signal, ptr::null(), &raw mut action) })?;
-    if action.sa_flags & libc::SA_ONSTACK != 0 {
-        return Ok(());
-    }
     action.sa_flags |= libc::SA_ONSTACK;
-    // SAFETY: the handler is the one that is there already, and no handler may depend on the stack that it runs on.
+    // SAFETY: the set is a local's, which the call fills.
+    check(unsafe { libc::sigfillset(&raw mut action.sa_mask) })?;
+    for fault in FAULTS {
+        // SAFETY: the set is a local's, and the number that of a signal.
+        check(unsafe { libc::sigdelset(&raw mut action.sa_mask, fault) })?;
+    }
+    // SAFETY: the handler is the one that is there already; none may depend on the stack that it runs on, nor on being interrupted.
     check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })?;
     Ok(())
 }

@@ -291,6 +291,32 @@ fn a_handler_does_not_need_the_green_stack() {
     assert_eq!(signals.wait().unwrap(), signal);
 }
 
+/// If each handler could interrupt the one before, each would need room for what the kernel saves there, all at once.
+#[test]
+fn handlers_of_many_signals_do_not_pile_up() {
+    let many: Vec<Signal> = (14..30).map(own_signal).collect();
+    let mut signals = Signals::new(many.iter().copied()).unwrap();
+    let raised = many.clone();
+    let green = thread::spawn(move || {
+        // SAFETY: zeroes are a valid set of signals.
+        let mut set: libc::sigset_t = unsafe { mem::zeroed() };
+        for signal in &raised {
+            // SAFETY: the set is valid, and the number that of a signal.
+            assert_eq!(unsafe { libc::sigaddset(&raw mut set, signal.as_raw()) }, 0);
+        }
+        // SAFETY: the set is valid; nothing parks until the mask is what it was.
+        assert_eq!(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) }, 0);
+        raised.into_iter().for_each(raise);
+        // All of them arrive here.
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) }, 0);
+    });
+    green.join().unwrap();
+    let mut noted: Vec<Signal> = std::iter::from_fn(|| signals.try_wait()).collect();
+    noted.sort_by_key(|signal| signal.as_raw());
+    assert_eq!(noted, many);
+}
+
 static OLD_HANDLER_CALLS: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn old_handler(_signal: libc::c_int) {
