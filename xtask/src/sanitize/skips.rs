@@ -111,6 +111,24 @@ const TABLE: &[Skip] = &[
         why: "what the destructor of a panic's payload panics with is leaked on purpose",
     },
     Skip {
+        binary: "-p green-thread --test os_thread",
+        tests: &["one_that_is_leaked_after_its_end_keeps_its_result"],
+        under: Under::Leaks,
+        why: "forgets futures that wait, and leaks a green thread, on purpose",
+    },
+    Skip {
+        binary: "-p green-thread --test scoped",
+        tests: &["leaked_handle_does_not_hold_the_scope"],
+        under: Under::Leaks,
+        why: "forgets handles on purpose",
+    },
+    Skip {
+        binary: "-p green-thread --test watchdog",
+        tests: &["a_panic_in_a_report_is_not_the_end"],
+        under: Under::Leaks,
+        why: "what the destructor of a panic's payload panics with is leaked on purpose",
+    },
+    Skip {
         binary: "-p green-io --test io",
         tests: &["a_descriptor_may_be_in_several_pollables_at_once"],
         under: Under::Leaks,
