@@ -27,6 +27,7 @@ use crate::kill::Interrupts;
 use crate::local::Slots;
 use crate::spawn::unstarted::Task;
 use crate::stack::Stack;
+use crate::sys;
 use crate::timer::TimerKey;
 use crate::unpark::{Outcome, WaitReason};
 use crate::wait_queue::Node;
@@ -102,6 +103,12 @@ impl Record {
             locals: Slots::new(),
             number: AtomicU64::new(0),
         }
+    }
+
+    /// Asks for what a yield or a park touches.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        sys::prefetch(ptr::from_ref(self).cast());
     }
 
     /// Returns the part of the owner hub that every OS thread may touch.

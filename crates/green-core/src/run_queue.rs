@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 
 use crate::record::{Record, State};
 use crate::spawn::unstarted::Unstarted;
-use crate::sys;
 
 /// Hand-offs between two passes of the hub, at most (I11).
 pub(crate) const BUDGET: u32 = 64;
@@ -230,7 +229,7 @@ fn prefetch(queue: &VecDeque<Runnable>) {
         return;
     }
     if let Some(Runnable::Resume(record)) = queue.get(RECORD) {
-        sys::prefetch(std::ptr::from_ref::<Record>(record).cast());
+        record.prefetch();
     }
     if let Some(Runnable::Resume(record)) = queue.get(STACK) {
         record.slot.prefetch();

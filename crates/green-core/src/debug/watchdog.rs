@@ -150,7 +150,7 @@ pub(crate) fn note_end(record: &Record) {
 /// })?;
 /// let options = Options { name: Some("calculator".into()), ..Options::default() };
 /// let child = spawn::spawn(options, || std::thread::sleep(Duration::from_millis(200)))?;
-/// # let child = { let _ = child.join(); };
+/// let _ = child.join();
 /// assert!(reports.recv_timeout(Duration::from_secs(60)).unwrap().contains("calculator"));
 /// drop(watchdog);
 /// # Ok::<(), std::io::Error>(())

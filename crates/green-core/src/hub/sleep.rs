@@ -82,12 +82,14 @@ impl Hub {
             deadline = Some(deadline.map_or(trim, |deadline| deadline.min(trim)));
         }
         self.lie_down(bed, deadline);
-        let end = clock::ticks(clock::now());
-        if let Some(deadline) = deadline.filter(|deadline| (begin..=end).contains(deadline)) {
-            self.oversleep.learn(end - deadline);
-        }
-        if trim.is_some_and(|trim| end >= trim) {
-            self.stacks.trim();
+        if let Some(deadline) = deadline {
+            let end = clock::ticks(clock::now());
+            if (begin..=end).contains(&deadline) {
+                self.oversleep.learn(end - deadline);
+            }
+            if trim.is_some_and(|trim| end >= trim) {
+                self.stacks.trim();
+            }
         }
         drop(watch);
         self.shared.inbox().flag().rise();

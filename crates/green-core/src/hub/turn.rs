@@ -11,7 +11,6 @@ use crate::record::{Record, State};
 use crate::run_queue::Runnable;
 use crate::spawn::unstarted::Unstarted;
 use crate::stack::Stack;
-use crate::sys;
 use crate::unpark::Outcome;
 
 /// How long runnable green threads may keep the reactor from being asked, in ticks (A3).
@@ -160,7 +159,7 @@ impl Hub {
         for (count, place) in due.iter_mut().enumerate() {
             let Some(event) = timers.pop_due(now) else { return count };
             if let TimerEvent::Wake(unparker) = &event {
-                sys::prefetch(std::ptr::from_ref(unparker.record()).cast());
+                unparker.record().prefetch();
             }
             *place = Some(event);
         }

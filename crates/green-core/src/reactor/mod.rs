@@ -378,14 +378,15 @@ impl Reactor {
         let mut guard = self.0.borrow_mut();
         let Some(live) = guard.as_mut() else { return };
         let sleeps = timeout != Some(Duration::ZERO);
-        let doubts = !live.doubted.is_empty();
-        // A busy hub's sleep is hardly ever one: with events there is no need to look at what they may not have told of.
-        let came = sleeps && doubts && live.turn(Some(Duration::ZERO));
-        // Who waits in place sees no time pass.
-        let now = if came { clock::ticks(clock::now()) } else { hub.seen() };
-        let overdue = doubts && now.saturating_sub(live.doubted_since) >= DOUBT;
-        if overdue || (sleeps && doubts && !came) {
-            live.settle_doubts();
+        let mut came = false;
+        if !live.doubted.is_empty() {
+            // A busy hub's sleep is hardly ever one: with events there is no need to look at what they may not have told of.
+            came = sleeps && live.turn(Some(Duration::ZERO));
+            // Who waits in place sees no time pass.
+            let now = if came { clock::ticks(clock::now()) } else { hub.seen() };
+            if sleeps && !came || now.saturating_sub(live.doubted_since) >= DOUBT {
+                live.settle_doubts();
+            }
         }
         if !came {
             live.turn(if live.woken.is_empty() { timeout } else { Some(Duration::ZERO) });

@@ -12,9 +12,8 @@ use green_core::unpark::WaitReason;
 use super::Signal;
 use crate::sys::{self, Handler};
 
-/// Faults come from the running code itself, which would run into them again after the handler; the other two cannot be
-/// handled.
-const NEVER: &[libc::c_int] = &[libc::SIGILL, libc::SIGFPE, libc::SIGSEGV, libc::SIGBUS, libc::SIGKILL, libc::SIGSTOP];
+/// These cannot be handled.
+const NEVER: [libc::c_int; 2] = [libc::SIGKILL, libc::SIGSTOP];
 
 /// Listens for some signals, from its creation until it is dropped.
 ///
@@ -56,7 +55,7 @@ impl Signals {
     {
         let mut handler = Handler::new()?;
         for signal in signals {
-            if NEVER.contains(&signal.as_raw()) {
+            if NEVER.contains(&signal.as_raw()) || sys::FAULTS.contains(&signal.as_raw()) {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{signal} cannot be listened for")));
             }
             handler.add(signal.as_raw())?;

@@ -119,8 +119,11 @@ pub(crate) fn bit(signal: c_int) -> u64 {
     1 << (signal - 1)
 }
 
-/// Signals that tell of a fault of the code that runs, which would end the process if they were blocked.
-const FAULTS: [c_int; 6] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGABRT];
+/// Faults come from the running code itself, which would run into them again after a handler, and ends if they are blocked.
+pub(crate) const FAULTS: [c_int; 4] = [libc::SIGILL, libc::SIGFPE, libc::SIGSEGV, libc::SIGBUS];
+
+/// What else running code brings upon itself, and a handler may return from.
+const OWN_DOING: [c_int; 2] = [libc::SIGTRAP, libc::SIGABRT];
 
 /// Makes the handler of `signal` run on the OS thread's alternate stack, with no other signal's handler on top of it.
 ///
@@ -135,9 +138,9 @@ fn run_alone_on_alternate_stack(signal: c_int) -> io::Result<()> {
     action.sa_flags |= libc::SA_ONSTACK;
     // SAFETY: the set is a local's, which the call fills.
     check(unsafe { libc::sigfillset(&raw mut action.sa_mask) })?;
-    for fault in FAULTS {
+    for unblocked in FAULTS.into_iter().chain(OWN_DOING) {
         // SAFETY: the set is a local's, and the number that of a signal.
-        check(unsafe { libc::sigdelset(&raw mut action.sa_mask, fault) })?;
+        check(unsafe { libc::sigdelset(&raw mut action.sa_mask, unblocked) })?;
     }
     // SAFETY: the handler is the one that is there already; none may depend on the stack that it runs on, nor on being interrupted.
     check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })?;

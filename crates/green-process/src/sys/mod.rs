@@ -13,7 +13,7 @@ use std::io;
 use libc::c_int;
 
 pub(crate) use children::{await_end, pidfd_open};
-pub(crate) use handler::{Handler, bit};
+pub(crate) use handler::{FAULTS, Handler, bit};
 pub(crate) use readiness::Either;
 
 /// Turns what a system call returned into a result.
