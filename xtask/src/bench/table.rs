@@ -15,8 +15,88 @@ pub(super) struct Verdict {
     /// What it is a multiple of, and what it has to be, in words.
     target: String,
     /// The multiple, or the figure itself; none if either side has no figure.
-    found: Option<f64>,
-    holds: Option<bool>,
+    found: Option<Series>,
+    holds: Option<Holds>,
+}
+
+impl Verdict {
+    fn json(&self) -> Value {
+        let (median, rounds) = self.found.as_ref().map(|found| (found.median, &found.rounds)).unzip();
+        let close = self.holds.map(|holds| matches!(holds, Holds::Close { .. }));
+        json!({
+            "target": self.target,
+            "found": median,
+            "rounds": rounds,
+            "holds": self.holds.map(Holds::by_median),
+            "close": close,
+        })
+    }
+}
+
+/// Whether a target holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Holds {
+    Yes,
+    No,
+    /// Some rounds say yes and others no: another run may well come to another median.
+    Close {
+        median: bool,
+    },
+}
+
+impl Holds {
+    fn of(found: &Series, is_kept: impl Fn(f64) -> bool) -> Self {
+        let median = is_kept(found.median);
+        if found.rounds.iter().all(|&round| is_kept(round) == median) {
+            if median { Self::Yes } else { Self::No }
+        } else {
+            Self::Close { median }
+        }
+    }
+
+    fn by_median(self) -> bool {
+        matches!(self, Self::Yes | Self::Close { median: true })
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "NO",
+            Self::Close { median: true } => "yes, close",
+            Self::Close { median: false } => "NO, close",
+        }
+    }
+}
+
+/// A figure, or a ratio of two: of the medians, and round by round.
+#[derive(Clone, Debug, PartialEq)]
+struct Series {
+    median: f64,
+    rounds: Vec<f64>,
+}
+
+impl Series {
+    /// Returns a runtime's.
+    fn new(outcome: &Outcome, runtime: Runtime, metric: &str) -> Option<Self> {
+        let reports = outcome.reports.get(&runtime)?;
+        let rounds = reports.iter().filter_map(|report| report.get(metric).copied()).collect();
+        Some(Self { median: median(reports, metric)?, rounds })
+    }
+
+    /// Returns the two as one, pairing what was measured in the same round.
+    fn with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
+        let rounds = self.rounds.iter().zip(&other.rounds).map(|(&own, &other)| combine(own, other));
+        Self { median: combine(self.median, other.median), rounds: rounds.collect() }
+    }
+
+    fn text(&self) -> String {
+        let least = self.rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        match self.rounds.len() {
+            0 | 1 => number(self.median),
+            _ => format!("{} ({}–{})", number(self.median), number(least), number(most)),
+        }
+    }
 }
 
 /// Returns the median of a runtime's figure.
@@ -26,45 +106,49 @@ fn figure(outcome: &Outcome, runtime: Runtime, metric: &str) -> Option<f64> {
 
 /// Judges one target.
 fn judge(outcomes: &Outcomes, row: &Row, outcome: &Outcome, wanted: &Figure, target: Target) -> Verdict {
-    let of = |runtime| figure(outcome, runtime, wanted.metric);
+    let of = |runtime| Series::new(outcome, runtime, wanted.metric);
     let own = of(Runtime::Green);
     let (limit, base, what) = match target {
         Target::AtMost(limit) => {
-            let holds = own.map(|own| own <= limit);
+            let holds = own.as_ref().map(|own| Holds::of(own, |own| own <= limit));
             return Verdict { target: format!("≤ {}", number(limit)), found: own, holds };
         }
         Target::Times(limit, rival) => (limit, of(rival), rival.name().to_owned()),
         Target::AtLeastTimes(limit, rival) => {
-            let ratio = own.zip(of(rival)).map(|(own, rival)| own / rival);
-            let holds = ratio.map(|ratio| ratio >= limit);
+            let ratio = own.zip(of(rival)).map(|(own, rival)| own.with(&rival, |own, rival| own / rival));
+            let holds = ratio.as_ref().map(|ratio| Holds::of(ratio, |ratio| hundredths(ratio) >= hundredths(limit)));
             return Verdict { target: format!("≥ {limit} × {}", rival.name()), found: ratio, holds };
         }
         Target::TimesBest(limit, rivals) => {
-            let best = rivals.iter().filter_map(|&rival| of(rival)).reduce(f64::min);
+            let best = rivals.iter().filter_map(|&rival| of(rival)).reduce(|best, rival| best.with(&rival, f64::min));
             let asked = |rival: &Runtime| *rival != Runtime::Go || row.runtimes.contains(rival);
             let names = rivals.iter().filter(|rival| asked(rival)).map(|rival| rival.name());
             (limit, best, format!("best of {}", names.collect::<Vec<_>>().join(", ")))
         }
         Target::TimesOwnRow(limit, name) => {
             let other = outcomes.iter().find(|(other, _)| other.name == name && other.group == row.group);
-            let base = other.and_then(|(_, outcome)| figure(outcome, Runtime::Green, wanted.metric));
+            let base = other.and_then(|(_, outcome)| Series::new(outcome, Runtime::Green, wanted.metric));
             (limit, base, "its own on one hub".to_owned())
         }
         Target::TimesOwn(limit, metric) => {
-            (limit, figure(outcome, Runtime::Green, metric), "its own before".to_owned())
+            (limit, Series::new(outcome, Runtime::Green, metric), "its own before".to_owned())
         }
         Target::TimesGo { limit, .. } if row.runtimes.contains(&Runtime::Go) => {
             (limit, of(Runtime::Go), "go".to_owned())
         }
         Target::TimesGo { limit, go_to_ct } => {
-            let go = of(Runtime::TokioCt).map(|ct| ct * go_to_ct);
+            let go = of(Runtime::TokioCt).map(|ct| ct.with(&ct, |ct, _| ct * go_to_ct));
             (limit, go, format!("Go (as {go_to_ct:.2} × tokio-ct)"))
         }
     };
-    let ratio = own.zip(base).map(|(own, base)| own / base);
-    // Not more exact than it is shown.
-    let holds = ratio.map(|ratio| (ratio * 100.0).round() <= (limit * 100.0).round());
+    let ratio = own.zip(base).map(|(own, base)| own.with(&base, |own, base| own / base));
+    let holds = ratio.as_ref().map(|ratio| Holds::of(ratio, |ratio| hundredths(ratio) <= hundredths(limit)));
     Verdict { target: format!("≤ {limit} × {what}"), found: ratio, holds }
+}
+
+/// Returns a ratio as exactly as it is shown.
+fn hundredths(ratio: f64) -> f64 {
+    (ratio * 100.0).round()
 }
 
 /// Returns the table.
@@ -138,12 +222,8 @@ fn cell(row: &Row, outcome: &Outcome, runtime: Runtime, wanted: &Figure) -> Stri
 
 fn verdict_cells(verdict: Option<Verdict>) -> [String; 3] {
     let Some(verdict) = verdict else { return [const { String::new() }; 3] };
-    let holds = match verdict.holds {
-        Some(true) => "yes",
-        Some(false) => "NO",
-        None => "?",
-    };
-    [verdict.found.map_or("–".to_owned(), number), verdict.target, holds.to_owned()]
+    let found = verdict.found.map_or("–".to_owned(), |found| found.text());
+    [found, verdict.target, verdict.holds.map_or("?", Holds::word).to_owned()]
 }
 
 /// Returns a number with three digits that count.
@@ -198,7 +278,7 @@ pub(super) fn json(outcomes: &Outcomes) -> Value {
                 .targets
                 .iter()
                 .map(|&target| judge(outcomes, row, outcome, wanted, target))
-                .map(|verdict| json!({ "target": verdict.target, "found": verdict.found, "holds": verdict.holds }))
+                .map(|verdict| verdict.json())
                 .collect();
             json!({ "metric": wanted.metric, "label": wanted.label, "medians": medians, "targets": targets })
         });
@@ -229,34 +309,68 @@ mod tests {
 
     use super::*;
 
-    fn outcome(figures: &[(Runtime, f64)]) -> Outcome {
-        let reports = figures.iter().map(|&(runtime, ns)| (runtime, vec![Report::from([("ns".to_owned(), ns)])]));
+    fn outcome(figures: &[(Runtime, &[f64])]) -> Outcome {
+        let reports = figures.iter().map(|&(runtime, rounds)| {
+            (runtime, rounds.iter().map(|&ns| Report::from([("ns".to_owned(), ns)])).collect())
+        });
         Outcome { reports: reports.collect(), failures: HashMap::new(), repeated: 0, kept: 0, left_out: 0 }
+    }
+
+    fn verdict(own: &[f64], may: &[f64], target: Target) -> Verdict {
+        let row = Row::alone("yield", "row", "yield", "").figure("ns", "ns", [target]);
+        let outcome = outcome(&[(Runtime::Green, own), (Runtime::May, may)]);
+        judge(&[], &row, &outcome, &row.figures[0], target)
     }
 
     #[test]
     fn a_target_holds_or_does_not() {
         let check = |own, rival, target, expected| {
-            let row = Row::alone("yield", "row", "yield", "").figure("ns", "ns", [target]);
-            let outcome = outcome(&[(Runtime::Green, own), (Runtime::May, rival)]);
-            let verdict = judge(&[], &row, &outcome, &row.figures[0], target);
-            assert_eq!(verdict.holds, expected, "{own} to {rival}: {target:?}");
+            assert_eq!(verdict(&[own], &[rival], target).holds, expected, "{own} to {rival}: {target:?}");
         };
-        check(45.0, 100.0, Target::Times(0.45, Runtime::May), Some(true));
-        check(46.0, 100.0, Target::Times(0.45, Runtime::May), Some(false));
+        check(45.0, 100.0, Target::Times(0.45, Runtime::May), Some(Holds::Yes));
+        check(46.0, 100.0, Target::Times(0.45, Runtime::May), Some(Holds::No));
         check(46.0, 100.0, Target::Times(0.45, Runtime::TokioCt), None);
-        check(110.0, 100.0, Target::AtLeastTimes(1.1, Runtime::May), Some(true));
-        check(0.0, 100.0, Target::AtMost(0.0), Some(true));
+        check(110.0, 100.0, Target::AtLeastTimes(1.1, Runtime::May), Some(Holds::Yes));
+        check(0.0, 100.0, Target::AtMost(0.0), Some(Holds::Yes));
+    }
+
+    #[test]
+    fn a_verdict_is_close_where_rounds_contradict_it() {
+        let check = |own, rival, target, expected| {
+            assert_eq!(verdict(own, rival, target).holds, Some(expected), "{own:?} to {rival:?}: {target:?}");
+        };
+        let target = Target::Times(1.0, Runtime::May);
+        check(&[90.0, 80.0, 99.0], &[100.0, 100.0, 100.0], target, Holds::Yes);
+        check(&[90.0, 80.0, 99.0], &[100.0, 100.0, 98.0], target, Holds::Close { median: true });
+        check(&[110.0, 80.0, 99.0], &[90.0, 70.0, 100.0], target, Holds::Close { median: false });
+        // What differs from round to round does so for both.
+        check(&[110.0, 80.0, 50.0], &[111.0, 81.0, 51.0], target, Holds::Yes);
+        check(&[1.0, 3.0, 1.0], &[], Target::AtMost(2.0), Holds::Close { median: true });
+    }
+
+    #[test]
+    fn the_best_rival_is_the_best_of_each_round() {
+        let row = Row::alone("timers", "row", "timers", "");
+        let target = Target::TimesBest(1.0, &[Runtime::May, Runtime::TokioCt]);
+        let row = row.figure("ns", "ns", [target]);
+        let outcome = outcome(&[
+            (Runtime::Green, &[10.0, 20.0]),
+            (Runtime::May, &[10.0, 40.0]),
+            (Runtime::TokioCt, &[20.0, 20.0]),
+        ]);
+        let found = judge(&[], &row, &outcome, &row.figures[0], target).found.expect("all have figures");
+        assert_eq!(found.rounds, [1.0, 1.0]);
     }
 
     #[test]
     fn another_stands_in_for_go_only_where_go_is_not_run() {
         let target = Target::TimesGo { limit: 0.9, go_to_ct: 2.0 };
         let mut row = Row::alone("spawn", "row", "spawn", "").figure("ns", "ns", [target]);
-        let outcome = outcome(&[(Runtime::Green, 100.0), (Runtime::TokioCt, 100.0), (Runtime::Go, 100.0)]);
-        assert_eq!(judge(&[], &row, &outcome, &row.figures[0], target).found, Some(1.0));
+        let outcome = outcome(&[(Runtime::Green, &[100.0]), (Runtime::TokioCt, &[100.0]), (Runtime::Go, &[100.0])]);
+        let found = |row: &Row| judge(&[], row, &outcome, &row.figures[0], target).found.map(|found| found.median);
+        assert_eq!(found(&row), Some(1.0));
         row.without(Runtime::Go);
-        assert_eq!(judge(&[], &row, &outcome, &row.figures[0], target).found, Some(0.5));
+        assert_eq!(found(&row), Some(0.5));
     }
 
     #[test]
