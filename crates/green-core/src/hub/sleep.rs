@@ -50,6 +50,13 @@ impl Hub {
             return;
         }
         self.stacks.help_out();
+        if self.stacks.give_back_some() {
+            if self.reactor.in_use() {
+                self.reactor.look(self);
+            }
+            self.mark_time();
+            return;
+        }
         if self.run_queue.trim() {
             // What was unstarted had entries there.
             self.shared.unstarted().trim();
@@ -74,25 +81,27 @@ impl Hub {
         // A searcher looks again soon, and so does one that would not be rung for a green thread spawned just now.
         if self.is_worker() && (self.searcher.get() || workers::is_work_waiting(self.shared)) {
             let again = begin + workers::AGAIN;
-            deadline = Some(deadline.map_or(again, |deadline| deadline.min(again)));
+            deadline = earlier(deadline, Some(again));
         }
-        // Kept stacks still hold memory: an idle hub gives it back once, after a while, and then sleeps for good.
         let trim = self.stacks.is_untrimmed().then(|| begin + IDLE);
-        if let Some(trim) = trim {
-            deadline = Some(deadline.map_or(trim, |deadline| deadline.min(trim)));
-        }
+        deadline = earlier(deadline, trim);
         self.lie_down(bed, deadline);
         if let Some(deadline) = deadline {
             let end = clock::ticks(clock::now());
             if (begin..=end).contains(&deadline) {
                 self.oversleep.learn(end - deadline);
             }
-            if trim.is_some_and(|trim| end >= trim) {
-                self.stacks.trim();
-            }
+            self.trim_after(trim, end);
         }
         drop(watch);
         self.shared.inbox().flag().rise();
+    }
+
+    /// Gives back the memory of kept stacks after a sleep that was to last until `trim`: once, and then the hub sleeps for good.
+    fn trim_after(&self, trim: Option<u64>, end: u64) {
+        if trim.is_some_and(|trim| end >= trim) {
+            self.stacks.trim();
+        }
     }
 
     /// Returns the moment to sleep to for the next timer: when it is due, or a little after, if others can share the wake-up
@@ -219,18 +228,28 @@ impl Hub {
                 return None;
             }
             let timer = self.timers.borrow_mut().next_deadline();
-            let next = match (deadline, timer) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            let next = earlier(deadline, timer);
             if self.looks_longer(next) {
                 continue;
             }
+            let trim = self.stacks.is_untrimmed().then(|| clock::ticks(clock::now()) + IDLE);
+            let until = if self.stacks.give_back_some() { Some(0) } else { earlier(next, trim) };
             if self.shared.inbox().may_sleep(bed) {
-                lie_down(self, next);
+                lie_down(self, until);
                 self.shared.inbox().flag().rise();
             }
+            if trim.is_some() {
+                self.trim_after(trim, clock::ticks(clock::now()));
+            }
         }
+    }
+}
+
+/// Returns the earlier of two moments that may never come.
+fn earlier(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
 

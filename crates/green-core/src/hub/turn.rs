@@ -86,7 +86,7 @@ impl Hub {
         }
     }
 
-    /// One look at the world: clock, inbox, due timers, and the reactor if it is time.
+    /// One look at the world: clock, inbox, due timers, and the reactor and spare stacks if it is time.
     fn pass(&self) {
         let now = clock::ticks(clock::now());
         self.run_queue.refill(now.saturating_sub(self.now.get()));
@@ -98,6 +98,9 @@ impl Hub {
         {
             self.polled.set(now);
             self.reactor.look(self);
+        }
+        if now >= self.stacks.tend_at() {
+            self.stacks.tend(now);
         }
         while let Some((task, error)) = { self.unstartable.borrow_mut().pop() } {
             self.set_live(self.live.get() - 1);

@@ -10,11 +10,14 @@ use super::{Credit, Stack, StackSize};
 /// The stacks of one hub that are not in use. The one given back last is taken first, as its pages and cache lines are
 /// the likeliest to be there still.
 ///
-/// **What it keeps.** Of each size [`MOST_KEPT`] stacks; beyond that, the half that was not used for longest goes to
-/// the process-wide store and its memory to the kernel. To take and to give costs some 3 µs and 1 µs with a cold stack
-/// and 10 ns together with a kept one, so a busy hub keeps many; one that was idle for a while should
+/// **What it keeps.** To take and to give costs some 2 µs and 1 µs with a cold stack and 10 ns together with a kept one, and
+/// who needed many may soon need them again. So a pool keeps all that it is given, for a while: of each size, what was
+/// beyond [`MOST_KEPT`] for all of a [`PERIOD`] goes to the process-wide store and its memory to the kernel, a few at a time
+/// ([`tend`](Self::tend), [`give_back_some`](Self::give_back_some)). A hub that was idle for some time should
 /// [`trim`](Self::trim). Once a spawn was refused, hubs keep nothing until one is granted a batch again; a hub that sleeps
 /// meanwhile gives back what it keeps when it goes to sleep the next time.
+///
+/// **Cold ones** are taken several at a time, up to 16: a guard and a first page cost three quarters then.
 ///
 /// **Deep stacks.** A kept stack may hold megabytes if its last green thread ran deep, and no cheap look at it tells.
 /// So samples are taken, of the stack in hand and of the one kept for longest, and their memory below the top pages is
@@ -29,7 +32,16 @@ pub(crate) struct StackPool {
     until_sample: Cell<u32>,
     /// Whether a stack was given back since all were trimmed.
     untrimmed: Cell<bool>,
+    /// When [`tend`](Self::tend) has something to do, in ticks.
+    tend_at: Cell<u64>,
+    /// When to see which were not needed, in ticks; [`NEVER`] while there are not too many, and 0 for a period that is to begin.
+    period_end: Cell<u64>,
+    /// Whether some are to be given back.
+    has_surplus: Cell<bool>,
 }
+
+/// The moment that never comes.
+const NEVER: u64 = u64::MAX;
 
 /// The stacks and credits of one size.
 #[derive(Default)]
@@ -38,15 +50,31 @@ struct Bin {
     stacks: RefCell<Vec<Stack>>,
     /// How many of the stacks at the beginning hold nothing below their hot pages.
     trimmed: Cell<usize>,
+    /// How many of the stacks at the beginning were not used in this period.
+    unused: Cell<usize>,
+    /// Stacks that are to be given back, or taken when there are no others.
+    surplus: RefCell<Vec<Stack>>,
+    /// How many stacks to take cold besides the one that is needed.
+    ahead: Cell<usize>,
     /// Credits beyond those of the stacks.
     spare: Cell<usize>,
 }
 
-/// The most stacks of a size that a hub keeps: 16 MiB if all are shallow, 128 MiB with all their hot pages.
+/// The most stacks of a size that a hub keeps for long: 16 MiB if all are shallow, 128 MiB with all their hot pages.
 const MOST_KEPT: usize = 4096;
 
 /// The most that are left when it was idle.
 const MOST_KEPT_IDLE: usize = 256;
+
+/// How long a busy hub keeps more than [`MOST_KEPT`] without need, in ticks.
+const PERIOD: u64 = 1_000_000_000;
+
+/// How many of these are given back at a time, which takes some 30 µs, and after what time the next, in ticks.
+const FEW: usize = 64;
+const PACE: u64 = 500_000;
+
+/// The most stacks to take cold besides the one that is needed.
+const MOST_AHEAD: usize = 15;
 
 /// The gives between two samples, after shallow and after deep ones. Primes, so that a program with a rhythm does not
 /// have the same stack sampled every time.
@@ -67,6 +95,9 @@ impl StackPool {
             bins: StackSize::all().map(|_| Bin::default()).collect(),
             until_sample: Cell::new(SHALLOW_INTERVAL),
             untrimmed: Cell::new(false),
+            tend_at: Cell::new(NEVER),
+            period_end: Cell::new(NEVER),
+            has_surplus: Cell::new(false),
         }
     }
 
@@ -103,7 +134,7 @@ impl StackPool {
     pub(crate) fn take(&self, credit: Credit) -> io::Result<Stack> {
         let bin = self.bin(credit.size());
         let Some(stack) = bin.pop() else {
-            return Class::of(credit.size()).take(credit);
+            return bin.take_cold(credit);
         };
         // The stack has its own.
         self.release(credit);
@@ -125,8 +156,9 @@ impl StackPool {
             let interval = if bin.sample() { DEEP_INTERVAL } else { SHALLOW_INTERVAL };
             self.until_sample.set(interval);
         }
-        if kept > MOST_KEPT {
-            bin.spill(MOST_KEPT / 2);
+        if kept > MOST_KEPT && self.period_end.get() == NEVER {
+            self.period_end.set(0);
+            self.tend_at.set(0);
         }
         self.help_out();
     }
@@ -139,30 +171,76 @@ impl StackPool {
         }
     }
 
+    /// Returns when [`tend`](Self::tend) is to be called next, in ticks.
+    #[inline]
+    pub(crate) fn tend_at(&self) -> u64 {
+        self.tend_at.get()
+    }
+
+    /// Gives back some of what was not needed for a while. For a hub that is busy, which does it now and then.
+    #[cold]
+    pub(crate) fn tend(&self, now: u64) {
+        self.give_back_some();
+        if now >= self.period_end.get() {
+            let begins = self.period_end.get() == 0;
+            let mut end = NEVER;
+            for bin in &self.bins {
+                let unused = bin.unused.get().saturating_sub(MOST_KEPT);
+                if !begins && unused > 0 {
+                    bin.put_aside(unused);
+                    self.has_surplus.set(true);
+                }
+                bin.unused.set(bin.len());
+                if bin.len() > MOST_KEPT {
+                    end = now + PERIOD;
+                }
+            }
+            self.period_end.set(end);
+        }
+        self.tend_at.set(if self.has_surplus.get() { now + PACE } else { self.period_end.get() });
+    }
+
+    /// Gives back some of what is not needed; returns whether there was any. For a hub that has nothing else to do.
+    #[inline]
+    pub(crate) fn give_back_some(&self) -> bool {
+        self.has_surplus.get() && self.give_back_few()
+    }
+
+    #[cold]
+    fn give_back_few(&self) -> bool {
+        let found = self.bins.iter().any(Bin::give_back_few);
+        self.has_surplus.set(found);
+        found
+    }
+
     /// Returns whether [`trim`](Self::trim) has something to do.
     pub(crate) fn is_untrimmed(&self) -> bool {
         self.untrimmed.get()
     }
 
-    /// Gives memory to the kernel: that of most kept stacks, and of the others what lies below their hot pages.
+    /// Gives memory to the kernel: that of most kept stacks, which [`give_back_some`](Self::give_back_some) does from now on, and
+    /// of the others what lies below their hot pages.
     ///
     /// For a hub that has been idle for some 100 ms. On every short sleep it would undo what the pool is good for.
     pub(crate) fn trim(&self) {
         if self.untrimmed.replace(false) {
             self.bins.iter().for_each(Bin::trim);
+            self.has_surplus.set(true);
+            self.tend_at.set(0);
         }
     }
 
     /// Gives everything to the process-wide store. For a hub that closes, which may be used again.
     pub(crate) fn clear(&self) {
         for (size, bin) in StackSize::all().zip(&self.bins) {
-            bin.spill(0);
+            bin.clear();
             let spare = bin.spare.take();
             if spare != 0 {
                 Class::of(size).return_credits(spare);
             }
         }
         self.untrimmed.set(false);
+        self.has_surplus.set(false);
     }
 
     fn bin(&self, size: StackSize) -> &Bin {
@@ -189,12 +267,60 @@ impl StackPool {
 }
 
 impl Bin {
+    /// Returns how many are kept, beside those put aside.
+    fn len(&self) -> usize {
+        self.stacks.borrow().len()
+    }
+
     /// Takes the hottest stack.
     fn pop(&self) -> Option<Stack> {
         let mut stacks = self.stacks.borrow_mut();
-        let stack = stacks.pop()?;
+        let Some(stack) = stacks.pop() else {
+            drop(stacks);
+            return self.surplus.borrow_mut().pop();
+        };
         self.trimmed.set(self.trimmed.get().min(stacks.len()));
+        self.unused.set(self.unused.get().min(stacks.len()));
         Some(stack)
+    }
+
+    /// Redeems a credit for a cold stack, and others for some more that are kept.
+    ///
+    /// # Errors
+    ///
+    /// The OS error if a cold stack cannot be guarded. The credit is returned.
+    #[cold]
+    fn take_cold(&self, credit: Credit) -> io::Result<Stack> {
+        let class = Class::of(credit.size());
+        let ahead = self.credits_ahead(credit.size());
+        let mut taken = match class.take(1 + ahead) {
+            Ok(taken) => {
+                self.spare.set(self.spare.get() - ahead);
+                taken
+            }
+            Err(_) => class.take(1)?,
+        };
+        mem::forget(credit);
+        let stack = taken.pop().expect("as many as asked for");
+        // There was none, and these are shallow.
+        self.trimmed.set(taken.len());
+        self.stacks.borrow_mut().append(&mut taken);
+        Ok(stack)
+    }
+
+    /// Returns how many stacks to take cold besides the one that is needed: more each time, as long as there are so many credits to
+    /// spare, or to be had.
+    fn credits_ahead(&self, size: StackSize) -> usize {
+        if size.bytes() > LARGE || class::is_short() {
+            return 0;
+        }
+        let ahead = self.ahead.get();
+        self.ahead.set((2 * ahead + 1).min(MOST_AHEAD));
+        let lacking = ahead.saturating_sub(self.spare.get());
+        if lacking > 0 && Class::of(size).reserve(size, lacking).is_ok() {
+            self.spare.set(self.spare.get() + lacking);
+        }
+        ahead.min(self.spare.get())
     }
 
     /// Trims the stack given last and the first that is not trimmed, and returns whether either was deep.
@@ -207,25 +333,42 @@ impl Bin {
         stacks[first].trim() | (first != last && stacks[last].trim())
     }
 
-    /// Gives all but the `kept` hottest stacks to the process-wide store.
-    #[cold]
-    fn spill(&self, kept: usize) {
+    /// Puts the `count` coldest aside, to be given back.
+    fn put_aside(&self, count: usize) {
         let mut stacks = self.stacks.borrow_mut();
-        let count = stacks.len().saturating_sub(kept);
-        let older: Vec<Stack> = stacks.drain(..count).collect();
-        drop(stacks);
+        self.surplus.borrow_mut().extend(stacks.drain(..count));
+        stacks.shrink_to(2 * MOST_KEPT);
         self.trimmed.set(self.trimmed.get().saturating_sub(count));
-        if let Some(stack) = older.first() {
-            Class::of(stack.size()).put(older);
+        self.unused.set(self.unused.get().saturating_sub(count));
+    }
+
+    /// Gives some of what was put aside to the process-wide store; returns whether there was any. The hottest go first, but all of
+    /// it is cold, and the end of a vector is where one can take some.
+    fn give_back_few(&self) -> bool {
+        let mut surplus = self.surplus.borrow_mut();
+        let rest = surplus.len().saturating_sub(FEW);
+        let few: Vec<Stack> = surplus.drain(rest..).collect();
+        if rest == 0 {
+            *surplus = Vec::new();
         }
+        drop(surplus);
+        let Some(stack) = few.first() else { return false };
+        Class::of(stack.size()).put(few);
+        true
     }
 
     fn trim(&self) {
-        self.spill(MOST_KEPT_IDLE);
+        self.put_aside(self.len().saturating_sub(MOST_KEPT_IDLE));
+        self.ahead.set(0);
         let stacks = self.stacks.borrow();
         for stack in &stacks[self.trimmed.replace(stacks.len())..] {
             stack.trim();
         }
+    }
+
+    fn clear(&self) {
+        self.put_aside(self.len());
+        while self.give_back_few() {}
     }
 }
 

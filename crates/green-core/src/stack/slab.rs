@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use super::StackSize;
-use crate::sys::{self, GuardedRegion, MapCharge, Mapping, Stacks};
+use crate::sys::{self, GuardedRegion, MapCharge, Mapping, Ranges, Stacks};
 
 /// Pages at the top of a stack that are kept while it is hot: enough for most of what threads do.
 const HOT_PAGES: usize = 8;
@@ -89,25 +89,6 @@ impl Slab {
         unsafe { self.mapping.guard(self.guard_of(index)) }
     }
 
-    /// Gives back the memory of `slots`, whose `neighbours`, a range around them, are cold too.
-    ///
-    /// # Safety
-    ///
-    /// No green thread may live on any of them (I8).
-    pub(super) unsafe fn cool(&self, slots: Range<u32>, neighbours: Range<u32>) {
-        // A marked guard is an entry that keeps its page table alive, which for large stacks is a table each. One by
-        // one, as to look for guards in a whole slot takes the kernel 5 µs.
-        if stride(self.size) > page_table_span() && !self.charge.is_limited() {
-            for index in slots {
-                self.mapping.unguard(self.guard_of(index));
-            }
-        }
-        // The tables at the ends are shared with the neighbours. The range must cover all that a table is for, or the
-        // kernel does not notice that it is empty. (Linux 6.14 on x86-64; elsewhere tables go with their slab.)
-        // SAFETY: the caller promises that nobody uses the stacks.
-        unsafe { self.mapping.discard(self.slots(neighbours)) };
-    }
-
     /// Gives back the memory of a slot below its hot pages, and returns whether there was any.
     ///
     /// # Safety
@@ -135,6 +116,66 @@ impl Slab {
     fn slots(&self, slots: Range<u32>) -> Range<usize> {
         let stride = stride(self.size);
         slots.start as usize * stride..slots.end as usize * stride
+    }
+}
+
+/// Cold slots, of one slab or several, that are made ready for use together.
+#[derive(Default)]
+pub(super) struct Warming<'a> {
+    guards: Ranges<'a>,
+    tops: Ranges<'a>,
+}
+
+impl<'a> Warming<'a> {
+    /// Adds a slot.
+    pub(super) fn add(&mut self, slab: &'a Slab, index: u32) {
+        if !slab.charge.is_limited() {
+            self.guards.push(&slab.mapping, slab.guard_of(index));
+        }
+        let end = slab.slots(index..index + 1).end;
+        self.tops.push(&slab.mapping, end - sys::page_size()..end);
+    }
+
+    /// Sees to it that each has its guard, and its topmost page, which it needs first.
+    pub(super) fn finish(self) -> io::Result<()> {
+        // SAFETY: only guards lie there, and nobody is on the stacks above as they are not handed out.
+        unsafe { self.guards.guard() }?;
+        self.tops.populate();
+        Ok(())
+    }
+}
+
+/// Cold slots, of one slab or several, whose memory is given back together.
+#[derive(Default)]
+pub(super) struct Cooling<'a> {
+    guards: Ranges<'a>,
+    memory: Ranges<'a>,
+}
+
+impl<'a> Cooling<'a> {
+    /// Adds slots, whose `neighbours`, a range around them, are cold too.
+    pub(super) fn add(&mut self, slab: &'a Slab, slots: Range<u32>, neighbours: Range<u32>) {
+        // A marked guard is an entry that keeps its page table alive, which for large stacks is a table each. One by
+        // one, as to look for guards in a whole slot takes the kernel 5 µs.
+        if stride(slab.size) > page_table_span() && !slab.charge.is_limited() {
+            for index in slots {
+                self.guards.push(&slab.mapping, slab.guard_of(index));
+            }
+        }
+        // The tables at the ends are shared with the neighbours. The range must cover all that a table is for, or the
+        // kernel does not notice that it is empty. (Linux 6.14 on x86-64; elsewhere tables go with their slab.)
+        self.memory.push(&slab.mapping, slab.slots(neighbours));
+    }
+
+    /// Gives the memory back.
+    ///
+    /// # Safety
+    ///
+    /// No green thread may live on any of them (I8).
+    pub(super) unsafe fn finish(self) {
+        self.guards.unguard();
+        // SAFETY: the caller promises that nobody uses the stacks.
+        unsafe { self.memory.discard() };
     }
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use super::{mapping::Mapping, page_size};
+use super::{mapping::Mapping, page_size, ranges::Ranges};
 use crate::process_lock::ProcessLock;
 
 /// Since Linux 6.13; not in every libc's headers.
@@ -88,12 +88,28 @@ impl Mapping {
         // SAFETY: the caller promises that nobody uses the range.
         unsafe { self.forbid(range) }
     }
+}
 
-    /// Removes the guard markers from `range`; guards made otherwise stay.
-    pub(crate) fn unguard(&self, range: Range<usize>) {
+impl Ranges<'_> {
+    /// Makes every access fault from now on, as [`Mapping::guard`] does, where guards are marks.
+    ///
+    /// # Errors
+    ///
+    /// The OS error; some of the ranges may have become guards.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may use the ranges from now on.
+    pub(crate) unsafe fn guard(&self) -> io::Result<()> {
+        // SAFETY: what the ranges held is lost, and the callers want guards there, which hold nothing.
+        unsafe { self.advise(MADV_GUARD_INSTALL) }
+    }
+
+    /// Removes the guard markers; guards made otherwise stay.
+    pub(crate) fn unguard(&self) {
         // Refused only for what was never marked.
         // SAFETY: where there was a guard one may now read zeroes; nothing else changes.
-        let _ = unsafe { self.advise(range, MADV_GUARD_REMOVE) };
+        let _ = unsafe { self.advise(MADV_GUARD_REMOVE) };
     }
 }
 

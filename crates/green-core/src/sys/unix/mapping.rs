@@ -99,7 +99,7 @@ impl Mapping {
     }
 
     /// Returns where `range` starts, having checked that it lies within.
-    fn at(&self, range: &Range<usize>) -> *mut u8 {
+    pub(super) fn at(&self, range: &Range<usize>) -> *mut u8 {
         assert!(range.start <= range.end && range.end <= self.len, "a range within the mapping");
         self.start.as_ptr().wrapping_add(range.start)
     }

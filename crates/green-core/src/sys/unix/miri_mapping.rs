@@ -36,6 +36,10 @@ impl Mapping {
         self.len
     }
 
+    pub(super) fn at(&self, range: &Range<usize>) -> *mut u8 {
+        self.start.as_ptr().wrapping_add(range.start)
+    }
+
     /// # Safety
     ///
     /// None here; see `mapping.rs`.

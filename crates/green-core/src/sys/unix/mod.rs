@@ -29,6 +29,7 @@ pub(super) mod overflow;
 pub(super) mod poll;
 pub(super) mod prefetch;
 pub(super) mod process;
+pub(super) mod ranges;
 pub(super) mod raw_thread;
 pub(super) mod region;
 pub(super) mod socket;

@@ -17,6 +17,7 @@ use super::futex::{futex_wait, futex_wake};
 use super::mapping::Mapping;
 use super::overflow::install_overflow_handler;
 use super::poll::{Direction, poll_fds};
+use super::ranges::{self, Ranges};
 use super::region::{GuardedRegion, Stacks};
 use super::socket::{MsgFlags, peek, receive_timeout, recv, recv_vectored, send, send_timeout, send_vectored};
 use super::timer_fd::TimerFd;
@@ -44,6 +45,61 @@ fn stderr(output: &Output) -> String {
 
 const SECOND: Option<Duration> = Some(Duration::from_secs(1));
 const NO_TIME: Option<Duration> = Some(Duration::ZERO);
+
+#[test]
+fn ranges_get_the_advice_at_once_or_one_by_one() {
+    let output = in_child("sys::unix::tests::ranges_get_the_advice_at_once_or_one_by_one", || {
+        look_at_ranges();
+        ranges::refuse();
+        look_at_ranges();
+    });
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+fn look_at_ranges() {
+    let page = page_size();
+    // More than one call takes.
+    let mappings: Vec<Mapping> = (0..1100).map(|_| Mapping::new(2 * page).unwrap()).collect();
+    let all = |range: std::ops::Range<usize>| {
+        let mut ranges = Ranges::default();
+        mappings.iter().for_each(|mapping| ranges.push(mapping, range.clone()));
+        ranges
+    };
+    all(0..2 * page).populate();
+    assert!(mappings.iter().all(|mapping| mapping.is_touched(0..page) && mapping.is_touched(page..2 * page)));
+    // SAFETY: nothing of value is there.
+    unsafe { all(page..2 * page).discard() };
+    assert!(mappings.iter().all(|mapping| mapping.is_touched(0..page) && !mapping.is_touched(page..2 * page)));
+
+    // SAFETY: nobody uses the memory; the mapping is as long as the range. What is locked cannot be a guard.
+    assert_eq!(unsafe { libc::mlock(mappings[3].start().as_ptr().cast(), 2 * page) }, 0);
+    // SAFETY: as above.
+    let marked = unsafe { all(page..2 * page).guard() };
+    if marked.is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL)) {
+        assert!(is_guard(&mappings[2], page) == is_guard(&mappings[0], page) && !is_guard(&mappings[3], page));
+    } else {
+        panic!("a page that is locked has become a guard");
+    }
+    drop(mappings);
+    let mapping = Mapping::new(4 * page).unwrap();
+    let mut ends = Ranges::default();
+    ends.push(&mapping, 0..page);
+    ends.push(&mapping, 2 * page..3 * page);
+    // SAFETY: nobody uses the memory.
+    if unsafe { ends.guard() }.is_ok() {
+        let guards = || [0, 1, 2, 3].map(|index| is_guard(&mapping, index * page));
+        assert_eq!(guards(), [true, false, true, false]);
+        ends.unguard();
+        assert_eq!(guards(), [false; 4]);
+    }
+}
+
+/// Returns whether an access to what is at an offset faults, having asked the kernel.
+fn is_guard(mapping: &Mapping, offset: usize) -> bool {
+    // SAFETY: a path that cannot be read is an error of the call, and one that can is an empty one.
+    let result = unsafe { libc::access(mapping.start().as_ptr().wrapping_add(offset).cast(), libc::F_OK) };
+    result != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+}
 
 #[test]
 fn rings_last_until_drained() {
