@@ -55,6 +55,8 @@ fn what_many_leave_behind_goes_back() {
     // Alone, this one waits without a switch.
     many();
     sleep_until_small(before + IDLE, LONG);
+    many();
+    sleep_until_small(before + BUSY, SHORT);
 
     let neighbour = spawn(move || {
         many();

@@ -99,9 +99,7 @@ impl Hub {
             self.polled.set(now);
             self.reactor.look(self);
         }
-        if now >= self.stacks.tend_at() {
-            self.stacks.tend(now);
-        }
+        self.stacks.tend(now);
         while let Some((task, error)) = { self.unstartable.borrow_mut().pop() } {
             self.set_live(self.live.get() - 1);
             task.give_up(Box::new(error));
@@ -192,12 +190,15 @@ impl Hub {
         }
     }
 
-    /// Looks at inbox and timers without resuming anybody.
+    /// Looks at inbox, timers and spare stacks without resuming anybody.
     pub(super) fn look_around(&self) {
         self.drain_inbox();
         let due = self.timers.borrow_mut().next_deadline();
         if due.is_some() || self.calls.are_due() {
             self.fire_timers(clock::ticks(clock::now()));
+        }
+        if self.stacks.needs_tending() {
+            self.stacks.tend(clock::ticks(clock::now()));
         }
     }
 }

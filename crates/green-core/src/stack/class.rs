@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::slab::{Cooling, Slab, Warming, stride};
+use super::slab::{Cooling, Slab, Tables, Warming, stride};
 use super::{Stack, StackSize};
 use crate::process_lock::{Held, ProcessLock, keep};
 
@@ -88,6 +88,14 @@ pub(super) fn note_short(short: bool) {
     }
 }
 
+/// How often hubs had to take cold slots.
+static COLD_TAKES: AtomicUsize = AtomicUsize::new(0);
+
+/// Returns how often hubs had to take cold slots so far.
+pub(super) fn cold_takes() -> usize {
+    COLD_TAKES.load(Ordering::Relaxed)
+}
+
 static CLASSES: [Class; StackSize::CLASSES] = [const { Class::new() }; StackSize::CLASSES];
 
 /// Takes the locks of all classes, until the value is dropped: for a fork.
@@ -132,20 +140,16 @@ impl Class {
     ///
     /// The OS error if a guard cannot be made; the credits stay counted.
     pub(super) fn take(&self, count: usize) -> io::Result<Vec<Stack>> {
+        COLD_TAKES.fetch_add(1, Ordering::Relaxed);
         let slots: Vec<(Arc<Slab>, u32)> = {
             let mut state = self.state.lock();
             (0..count).map(|_| state.pop()).collect()
         };
         // Outside the lock, as it takes system calls.
         if let Err(error) = warm(&slots) {
-            let mut cold = Cooling::default();
-            let mut state = self.state.lock();
-            let unused: Vec<_> =
-                slots.iter().map(|(slab, index)| state.push(slab, *index..*index + 1, &mut cold)).collect();
-            // SAFETY: nobody was on these, and nobody gets one while we hold the lock.
-            unsafe { cold.finish() };
-            drop(state);
-            drop(unused);
+            let runs: Vec<_> = slots.iter().map(|(slab, index)| (&**slab, *index..*index + 1)).collect();
+            // SAFETY: nobody was on these.
+            unsafe { self.cool(&runs, 0) };
             return Err(error);
         }
         Ok(slots.into_iter().rev().map(|(slab, index)| Stack::new(slab, index)).collect())
@@ -153,26 +157,41 @@ impl Class {
 
     /// Takes stacks back with their credits, and gives their memory to the kernel.
     pub(super) fn put(&self, mut stacks: Vec<Stack>) {
-        /// The most ranges that are given back under the lock at once, which takes the kernel 15 to 50 µs.
-        const RUNS: usize = 32;
         stacks.sort_unstable_by_key(|stack| (stack.slab.number(), stack.index));
-        let mut runs = stacks.chunk_by(|a, b| a.slab.number() == b.slab.number() && a.index + 1 == b.index).peekable();
-        while runs.peek().is_some() {
-            let mut cold = Cooling::default();
-            let mut unused = Vec::new();
-            let mut state = self.state.lock();
-            for run in runs.by_ref().take(RUNS) {
-                state.credits -= run.len();
-                unused.extend(state.push(&run[0].slab, run[0].index..run[0].index + run.len() as u32, &mut cold));
-            }
-            // SAFETY: nobody gets a cold slot while we hold the lock, and the green threads that lived there have
-            // ended, or whoever started them would not have given the stacks back (I8).
-            unsafe { cold.finish() };
-            drop(state);
-            // Outside the lock, as to unmap a slab can take the kernel a millisecond.
-            drop(unused);
-        }
+        let runs: Vec<_> = stacks
+            .chunk_by(|a, b| a.slab.number() == b.slab.number() && a.index + 1 == b.index)
+            .map(|run| (&**run[0].slab, run[0].index..run[0].index + run.len() as u32))
+            .collect();
+        // SAFETY: the green threads that lived there have ended, or whoever started them would not have given the stacks
+        // back (I8).
+        unsafe { self.cool(&runs, stacks.len()) };
         stacks.into_iter().for_each(Stack::give_up);
+    }
+
+    /// Makes slots cold that the caller has taken, and takes so many credits back.
+    ///
+    /// # Safety
+    ///
+    /// No green thread may live on any of them (I8).
+    unsafe fn cool(&self, runs: &[(&Slab, Range<u32>)], credits: usize) {
+        // Outside the lock, as it takes a while: nobody else gets what is not cold yet.
+        let mut memory = Cooling::default();
+        runs.iter().for_each(|(slab, slots)| memory.add(slab, slots.clone()));
+        // SAFETY: the caller's promise.
+        unsafe { memory.finish() };
+
+        let mut unused = Vec::new();
+        let mut tables = Tables::default();
+        let mut state = self.state.lock();
+        state.credits -= credits;
+        for (slab, slots) in runs {
+            unused.extend(state.push(slab, slots.clone(), &mut tables));
+        }
+        // SAFETY: nobody gets a cold slot while we hold the lock.
+        unsafe { tables.finish() };
+        drop(state);
+        // Outside the lock, as to unmap a slab can take the kernel a millisecond.
+        drop(unused);
     }
 }
 
@@ -229,9 +248,9 @@ impl State {
         (Arc::clone(&cold.slab), index)
     }
 
-    /// Takes slots back, to be cooled before the lock is released. Returns their slab, to be dropped, if it is all cold and
-    /// the others suffice.
-    fn push<'a>(&mut self, slab: &'a Slab, slots: Range<u32>, cooling: &mut Cooling<'a>) -> Option<Arc<Slab>> {
+    /// Takes back slots without memory, and adds the page tables that may be empty now, to be given back before the lock is
+    /// released. Returns their slab, to be dropped, if it is all cold and the others suffice.
+    fn push<'a>(&mut self, slab: &'a Slab, slots: Range<u32>, tables: &mut Tables<'a>) -> Option<Arc<Slab>> {
         let number = slab.number();
         let cold = self.slabs[number].as_mut().expect("a slab with a slot in use is mapped");
         self.available.insert(number);
@@ -242,8 +261,7 @@ impl State {
         let reserve = largest_slab(slab.size());
         let dispensable = cold.count == len && self.mapped - len >= self.credits && self.cold - len >= reserve;
         if !dispensable {
-            let neighbours = cold.neighbours(&slots);
-            cooling.add(slab, slots, neighbours);
+            tables.add(slab, cold.with_neighbours(&slots));
             return None;
         }
         self.available.remove(&number);
@@ -283,7 +301,7 @@ impl Cold {
     }
 
     /// Returns the range of some cold slots with the next ones on both sides, if they are cold too.
-    fn neighbours(&self, slots: &Range<u32>) -> Range<u32> {
+    fn with_neighbours(&self, slots: &Range<u32>) -> Range<u32> {
         let start = slots.start - u32::from(slots.start > 0 && self.contains(slots.start - 1));
         let end = slots.end + u32::from(self.contains(slots.end));
         start..end

@@ -92,6 +92,11 @@ impl Stack {
         (self.bottom().addr()..self.slab.end(self.index).addr()).contains(&addr)
     }
 
+    /// Returns whether slots are few.
+    fn is_limited(&self) -> bool {
+        self.slab.is_limited()
+    }
+
     /// Gives back the memory of all but the pages at the top that most threads use, and returns whether there was any.
     ///
     /// Only for a stack in a pool.

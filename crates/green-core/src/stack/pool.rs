@@ -13,7 +13,8 @@ use super::{Credit, Stack, StackSize};
 /// **What it keeps.** To take and to give costs some 2 µs and 1 µs with a cold stack and 10 ns together with a kept one, and
 /// who needed many may soon need them again. So a pool keeps all that it is given, for a while: of each size, what was
 /// beyond [`MOST_KEPT`] for all of a [`PERIOD`] goes to the process-wide store and its memory to the kernel, a few at a time
-/// ([`tend`](Self::tend), [`give_back_some`](Self::give_back_some)). A hub that was idle for some time should
+/// ([`tend`](Self::tend), [`give_back_some`](Self::give_back_some)); sooner if another hub has to take cold ones, and at once where
+/// the system has a limit to how many there can be. A hub that was idle for some time should
 /// [`trim`](Self::trim). Once a spawn was refused, hubs keep nothing until one is granted a batch again; a hub that sleeps
 /// meanwhile gives back what it keeps when it goes to sleep the next time.
 ///
@@ -36,8 +37,12 @@ pub(crate) struct StackPool {
     tend_at: Cell<u64>,
     /// When to see which were not needed, in ticks; [`NEVER`] while there are not too many, and 0 for a period that is to begin.
     period_end: Cell<u64>,
-    /// Whether some are to be given back.
+    /// Whether some are to be given back, and whether at once.
     has_surplus: Cell<bool>,
+    hurry: Cell<bool>,
+    /// How often this pool took cold stacks, and how often others had when the period began.
+    cold_takes: Cell<usize>,
+    takes_of_others: Cell<usize>,
 }
 
 /// The moment that never comes.
@@ -69,8 +74,10 @@ const MOST_KEPT_IDLE: usize = 256;
 /// How long a busy hub keeps more than [`MOST_KEPT`] without need, in ticks.
 const PERIOD: u64 = 1_000_000_000;
 
-/// How many of these are given back at a time, which takes some 30 µs, and after what time the next, in ticks.
+/// How many of these are given back at a time, and how much memory at most if all ran deep; mostly it takes some 30 µs. After what
+/// time the next follow, in ticks.
 const FEW: usize = 64;
+const FEW_BYTES: usize = 16 << 20;
 const PACE: u64 = 500_000;
 
 /// The most stacks to take cold besides the one that is needed.
@@ -98,6 +105,9 @@ impl StackPool {
             tend_at: Cell::new(NEVER),
             period_end: Cell::new(NEVER),
             has_surplus: Cell::new(false),
+            hurry: Cell::new(false),
+            cold_takes: Cell::new(0),
+            takes_of_others: Cell::new(0),
         }
     }
 
@@ -134,6 +144,7 @@ impl StackPool {
     pub(crate) fn take(&self, credit: Credit) -> io::Result<Stack> {
         let bin = self.bin(credit.size());
         let Some(stack) = bin.pop() else {
+            self.cold_takes.set(self.cold_takes.get().wrapping_add(1));
             return bin.take_cold(credit);
         };
         // The stack has its own.
@@ -149,6 +160,7 @@ impl StackPool {
         let mut stacks = bin.stacks.borrow_mut();
         stacks.push(stack);
         let kept = stacks.len();
+        let is_limited = kept > MOST_KEPT && stacks[0].is_limited();
         drop(stacks);
         self.untrimmed.set(true);
         self.until_sample.set(self.until_sample.get() - 1);
@@ -156,38 +168,62 @@ impl StackPool {
             let interval = if bin.sample() { DEEP_INTERVAL } else { SHALLOW_INTERVAL };
             self.until_sample.set(interval);
         }
-        if kept > MOST_KEPT && self.period_end.get() == NEVER {
+        if is_limited {
+            bin.put_aside(kept - MOST_KEPT / 2);
+            bin.give_back_all();
+        } else if kept > MOST_KEPT && self.period_end.get() == NEVER {
             self.period_end.set(0);
             self.tend_at.set(0);
         }
         self.help_out();
     }
 
-    /// Gives everything to the process-wide store if a spawn was refused somewhere.
+    /// Gives everything to the process-wide store, a few at a time, if a spawn was refused somewhere.
     #[inline]
     pub(crate) fn help_out(&self) {
         if class::is_short() {
-            self.clear();
+            self.let_go();
         }
     }
 
-    /// Returns when [`tend`](Self::tend) is to be called next, in ticks.
-    #[inline]
-    pub(crate) fn tend_at(&self) -> u64 {
-        self.tend_at.get()
+    #[cold]
+    fn let_go(&self) {
+        self.return_spare();
+        self.bins.iter().for_each(|bin| bin.put_aside(bin.len()));
+        self.has_surplus.set(true);
+        self.hurry.set(true);
+        self.tend_at.set(0);
     }
 
-    /// Gives back some of what was not needed for a while. For a hub that is busy, which does it now and then.
-    #[cold]
+    /// Returns whether [`tend`](Self::tend) is to be called now and then.
+    #[inline]
+    pub(crate) fn needs_tending(&self) -> bool {
+        self.tend_at.get() != NEVER || class::is_short()
+    }
+
+    /// Gives back some of what was not needed for a while, if it is time. For a hub that is busy.
+    #[inline]
     pub(crate) fn tend(&self, now: u64) {
+        self.help_out();
+        if now >= self.tend_at.get() {
+            self.tend_now(now);
+        }
+    }
+
+    #[cold]
+    fn tend_now(&self, now: u64) {
         self.give_back_some();
-        if now >= self.period_end.get() {
-            let begins = self.period_end.get() == 0;
+        let takes_of_others = class::cold_takes().wrapping_sub(self.cold_takes.get());
+        let end = self.period_end.get();
+        let begins = end == 0;
+        // Who has to take cold ones should find some, rather than have more mapped.
+        let is_wanted = !begins && end != NEVER && takes_of_others != self.takes_of_others.get();
+        if now >= end || is_wanted {
             let mut end = NEVER;
             for bin in &self.bins {
-                let unused = bin.unused.get().saturating_sub(MOST_KEPT);
-                if !begins && unused > 0 {
-                    bin.put_aside(unused);
+                let kept = if is_wanted { bin.len() } else { bin.unused.get() };
+                if !begins && kept > MOST_KEPT {
+                    bin.put_aside(kept - MOST_KEPT);
                     self.has_surplus.set(true);
                 }
                 bin.unused.set(bin.len());
@@ -196,8 +232,14 @@ impl StackPool {
                 }
             }
             self.period_end.set(end);
+            self.takes_of_others.set(takes_of_others);
+            self.hurry.set(self.hurry.get() || is_wanted);
         }
-        self.tend_at.set(if self.has_surplus.get() { now + PACE } else { self.period_end.get() });
+        self.tend_at.set(match (self.has_surplus.get(), self.period_end.get()) {
+            (true, _) if self.hurry.get() => 0,
+            (false, NEVER) => NEVER,
+            _ => now + PACE,
+        });
     }
 
     /// Gives back some of what is not needed; returns whether there was any. For a hub that has nothing else to do.
@@ -210,6 +252,7 @@ impl StackPool {
     fn give_back_few(&self) -> bool {
         let found = self.bins.iter().any(Bin::give_back_few);
         self.has_surplus.set(found);
+        self.hurry.set(found && self.hurry.get());
         found
     }
 
@@ -232,15 +275,22 @@ impl StackPool {
 
     /// Gives everything to the process-wide store. For a hub that closes, which may be used again.
     pub(crate) fn clear(&self) {
+        self.return_spare();
+        for bin in &self.bins {
+            bin.put_aside(bin.len());
+            bin.give_back_all();
+        }
+        self.untrimmed.set(false);
+        self.has_surplus.set(false);
+    }
+
+    fn return_spare(&self) {
         for (size, bin) in StackSize::all().zip(&self.bins) {
-            bin.clear();
             let spare = bin.spare.take();
             if spare != 0 {
                 Class::of(size).return_credits(spare);
             }
         }
-        self.untrimmed.set(false);
-        self.has_surplus.set(false);
     }
 
     fn bin(&self, size: StackSize) -> &Bin {
@@ -257,10 +307,10 @@ impl StackPool {
             class::note_short(false);
             return Ok(());
         }
-        class.reserve(size, 1).or_else(|error| {
+        class.reserve(size, 1).or_else(|_| {
             class::note_short(true);
-            // A stack that we keep has a credit. Whoever redeems that finds the slot in the store.
-            class.put(vec![bin.pop().ok_or(error)?]);
+            // A stack that we keep has a credit, and one of another size has memory.
+            self.clear();
             class.reserve(size, 1)
         })
     }
@@ -336,8 +386,14 @@ impl Bin {
     /// Puts the `count` coldest aside, to be given back.
     fn put_aside(&self, count: usize) {
         let mut stacks = self.stacks.borrow_mut();
-        self.surplus.borrow_mut().extend(stacks.drain(..count));
-        stacks.shrink_to(2 * MOST_KEPT);
+        let mut surplus = self.surplus.borrow_mut();
+        if surplus.is_empty() {
+            // They may be very many, and those that stay are few.
+            let rest = stacks.split_off(count);
+            *surplus = mem::replace(&mut *stacks, rest);
+        } else {
+            surplus.extend(stacks.drain(..count));
+        }
         self.trimmed.set(self.trimmed.get().saturating_sub(count));
         self.unused.set(self.unused.get().saturating_sub(count));
     }
@@ -346,15 +402,20 @@ impl Bin {
     /// it is cold, and the end of a vector is where one can take some.
     fn give_back_few(&self) -> bool {
         let mut surplus = self.surplus.borrow_mut();
-        let rest = surplus.len().saturating_sub(FEW);
-        let few: Vec<Stack> = surplus.drain(rest..).collect();
+        let Some(size) = surplus.last().map(Stack::size) else { return false };
+        let few = (FEW_BYTES / size.bytes()).clamp(1, FEW).min(surplus.len());
+        let rest = surplus.len() - few;
+        let few = surplus.split_off(rest);
         if rest == 0 {
             *surplus = Vec::new();
         }
         drop(surplus);
-        let Some(stack) = few.first() else { return false };
-        Class::of(stack.size()).put(few);
+        Class::of(size).put(few);
         true
+    }
+
+    fn give_back_all(&self) {
+        while self.give_back_few() {}
     }
 
     fn trim(&self) {
@@ -364,11 +425,6 @@ impl Bin {
         for stack in &stacks[self.trimmed.replace(stacks.len())..] {
             stack.trim();
         }
-    }
-
-    fn clear(&self) {
-        self.put_aside(self.len());
-        while self.give_back_few() {}
     }
 }
 

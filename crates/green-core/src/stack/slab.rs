@@ -27,6 +27,8 @@ pub(super) struct Slab {
     number: usize,
     /// How many slots there are.
     len: usize,
+    /// Whether there was a limit to how many slots the process can have, other than its memory.
+    is_limited: bool,
 }
 
 impl Slab {
@@ -51,7 +53,9 @@ impl Slab {
             };
             let start = mapping.start().as_ptr().addr();
             let region = Stacks { start, len: mapping.len(), stride, guard: sys::page_size() };
-            let slab = Slab { _region: GuardedRegion::new(region), mapping, charge, size, number, len: slots };
+            let is_limited = charge.is_limited() || sys::is_address_space_limited();
+            let slab =
+                Slab { _region: GuardedRegion::new(region), mapping, charge, size, number, len: slots, is_limited };
             if slab.charge.is_limited() {
                 (0..slots as u32).try_for_each(|index| slab.make_guard(index))?;
             }
@@ -72,6 +76,11 @@ impl Slab {
     /// Returns how many slots there are.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Returns whether slots are few, so that who keeps one may keep it from somebody else.
+    pub(super) fn is_limited(&self) -> bool {
+        self.is_limited
     }
 
     /// Returns the first address above the slot.
@@ -145,7 +154,7 @@ impl<'a> Warming<'a> {
     }
 }
 
-/// Cold slots, of one slab or several, whose memory is given back together.
+/// Slots, of one slab or several, whose memory is given back together.
 #[derive(Default)]
 pub(super) struct Cooling<'a> {
     guards: Ranges<'a>,
@@ -153,18 +162,16 @@ pub(super) struct Cooling<'a> {
 }
 
 impl<'a> Cooling<'a> {
-    /// Adds slots, whose `neighbours`, a range around them, are cold too.
-    pub(super) fn add(&mut self, slab: &'a Slab, slots: Range<u32>, neighbours: Range<u32>) {
+    /// Adds slots.
+    pub(super) fn add(&mut self, slab: &'a Slab, slots: Range<u32>) {
         // A marked guard is an entry that keeps its page table alive, which for large stacks is a table each. One by
         // one, as to look for guards in a whole slot takes the kernel 5 µs.
         if stride(slab.size) > page_table_span() && !slab.charge.is_limited() {
-            for index in slots {
+            for index in slots.clone() {
                 self.guards.push(&slab.mapping, slab.guard_of(index));
             }
         }
-        // The tables at the ends are shared with the neighbours. The range must cover all that a table is for, or the
-        // kernel does not notice that it is empty. (Linux 6.14 on x86-64; elsewhere tables go with their slab.)
-        self.memory.push(&slab.mapping, slab.slots(neighbours));
+        self.memory.push(&slab.mapping, slab.slots(slots));
     }
 
     /// Gives the memory back.
@@ -176,6 +183,33 @@ impl<'a> Cooling<'a> {
         self.guards.unguard();
         // SAFETY: the caller promises that nobody uses the stacks.
         unsafe { self.memory.discard() };
+    }
+}
+
+/// The page tables of slots whose memory was given back.
+#[derive(Default)]
+pub(super) struct Tables<'a>(Ranges<'a>);
+
+impl<'a> Tables<'a> {
+    /// Adds those of a range of slots that are all cold.
+    ///
+    /// A range must cover all that a table is for, or the kernel does not notice that it is empty. (Linux 6.14 on x86-64;
+    /// elsewhere tables go with their slab.)
+    pub(super) fn add(&mut self, slab: &'a Slab, slots: Range<u32>) {
+        let range = slab.slots(slots);
+        if range.len() >= page_table_span() {
+            self.0.push(&slab.mapping, range);
+        }
+    }
+
+    /// Gives the tables back.
+    ///
+    /// # Safety
+    ///
+    /// No green thread may live on any of the slots (I8).
+    pub(super) unsafe fn finish(self) {
+        // SAFETY: the caller promises that nobody uses the stacks.
+        unsafe { self.0.discard() };
     }
 }
 

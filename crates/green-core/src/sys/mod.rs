@@ -4,7 +4,7 @@
 //!
 //! - **Stacks**: [`page_size`]; [`Mapping`], a reserved address range whose pages are committed when touched, in which
 //!   single pages can be made to fault ([`Mapping::guard`]) and ranges given back ([`Mapping::discard`]) without
-//!   losing the guards; [`Ranges`], to ask that for many of them at once; [`MapCharge`], where the number of such guards is limited.
+//!   losing the guards; [`Ranges`], to ask that for many of them at once; [`is_address_space_limited`]; [`MapCharge`], where the number of such guards is limited.
 //! - **Switching**: [`jump`] from one stack to another, between contexts that the crate `context` makes;
 //!   [`prefetch`] of what is going to be jumped to.
 //! - **Overflow**: [`install_overflow_handler`], [`install_alternate_stack`] and [`GuardedRegion`]: a fault in the
@@ -52,7 +52,7 @@ pub(crate) use unix::{
     futex::{futex_wait, futex_wake},
     guard::MapCharge,
     hold,
-    mapping::Mapping,
+    mapping::{Mapping, is_address_space_limited},
     overflow::install_overflow_handler,
     page_size,
     poll::{Direction, Look, Readiness, conditions, poll_fds, poll_now, readiness},

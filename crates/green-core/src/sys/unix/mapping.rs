@@ -105,6 +105,14 @@ impl Mapping {
     }
 }
 
+/// Returns whether the process may map only so much (`RLIMIT_AS`).
+pub(crate) fn is_address_space_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the length of the call.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    result == 0 && limit.rlim_cur != libc::RLIM_INFINITY
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: this is our mapping, and who drops it says that nobody uses it any more (I8 for stacks).

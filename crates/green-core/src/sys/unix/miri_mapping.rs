@@ -20,6 +20,11 @@ unsafe impl Send for Mapping {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Mapping {}
 
+/// Returns false: it takes none.
+pub(crate) fn is_address_space_limited() -> bool {
+    false
+}
+
 impl Mapping {
     pub(crate) fn new(len: usize) -> io::Result<Self> {
         /// Above what Miri gives out.

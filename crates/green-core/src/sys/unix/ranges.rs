@@ -50,11 +50,11 @@ impl<'a> Ranges<'a> {
         let _ = unsafe { self.advise(libc::MADV_POPULATE_WRITE) };
     }
 
-    /// Calls `madvise` for all.
+    /// Calls `madvise` for all, whatever becomes of some.
     ///
     /// # Errors
     ///
-    /// The OS error of the first range that is refused. Those before it have been advised.
+    /// The OS error of the first range that was refused.
     ///
     /// # Safety
     ///
@@ -65,16 +65,19 @@ impl<'a> Ranges<'a> {
         }
         // SAFETY: the caller answers for the contents.
         let mut done = unsafe { self.advise_at_once(advice) };
+        let mut outcome = Ok(());
         for range in &self.list {
             if done >= range.iov_len {
                 done -= range.iov_len;
                 continue;
             }
+            // The call may end within a range, as the kernel counts to 2 GiB.
+            done = 0;
             // SAFETY: `push` saw that the range lies within a mapping that is borrowed; the caller answers for the contents.
             let result = unsafe { libc::madvise(range.iov_base, range.iov_len, advice) };
-            super::check(result)?;
+            outcome = outcome.and(super::check(result).map(drop));
         }
-        Ok(())
+        outcome
     }
 
     /// Advises as many of the first ranges as one call can; returns how many bytes that was.
@@ -94,9 +97,13 @@ impl<'a> Ranges<'a> {
         // SAFETY: `list` has `count` ranges, of which `push` saw that they lie within mappings that are borrowed; the caller
         // answers for the contents.
         let result = unsafe { libc::syscall(libc::SYS_process_madvise, PIDFD_SELF, list, count, advice, 0) };
-        if result == -1 && io::Error::last_os_error().raw_os_error() != Some(libc::ENOMEM) {
-            REFUSED.store(true, Relaxed);
-        }
-        usize::try_from(result).unwrap_or(0)
+        usize::try_from(result).unwrap_or_else(|_| {
+            // Some say something of the range rather than the call: after these, calls are slower without need, and as good.
+            let error = io::Error::last_os_error().raw_os_error();
+            if matches!(error, Some(libc::ENOSYS | libc::EPERM | libc::EBADF | libc::EINVAL)) {
+                REFUSED.store(true, Relaxed);
+            }
+            0
+        })
     }
 }

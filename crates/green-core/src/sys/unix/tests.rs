@@ -80,7 +80,28 @@ fn look_at_ranges() {
     } else {
         panic!("a page that is locked has become a guard");
     }
+    // What is refused is not given back, and all else is.
+    all(0..page).populate();
+    // SAFETY: as above.
+    unsafe { all(0..page).discard() };
+    let left: Vec<usize> = (0..mappings.len()).filter(|&index| mappings[index].is_touched(0..page)).collect();
+    assert_eq!(left, [3]);
     drop(mappings);
+
+    // More than the kernel takes at once, which ends within a range.
+    let large: Vec<Mapping> = [1500, 1500, 100, 100].map(|mib| Mapping::new(mib << 20).unwrap()).into();
+    let last = |mapping: &Mapping| mapping.len() - page..mapping.len();
+    let (mut ends, mut whole) = (Ranges::default(), Ranges::default());
+    for mapping in &large {
+        ends.push(mapping, last(mapping));
+        whole.push(mapping, 0..mapping.len());
+    }
+    ends.populate();
+    assert!(large.iter().all(|mapping| mapping.is_touched(last(mapping))));
+    // SAFETY: nothing of value is there.
+    unsafe { whole.discard() };
+    assert!(large.iter().all(|mapping| !mapping.is_touched(last(mapping))));
+
     let mapping = Mapping::new(4 * page).unwrap();
     let mut ends = Ranges::default();
     ends.push(&mapping, 0..page);
