@@ -16,7 +16,7 @@ use super::{Credit, Stack, StackSize};
 /// ([`tend`](Self::tend), [`give_back_some`](Self::give_back_some)); sooner if another hub has to take cold ones, and at once where
 /// the system has a limit to how many there can be. A hub that was idle for some time should
 /// [`trim`](Self::trim). Once a spawn was refused, hubs keep nothing until one is granted a batch again; a hub that sleeps
-/// meanwhile gives back what it keeps when it goes to sleep the next time.
+/// meanwhile gives back what it keeps when it wakes.
 ///
 /// **Cold ones** are taken several at a time, up to 16: a guard and a first page cost three quarters then.
 ///
@@ -233,7 +233,7 @@ impl StackPool {
             }
             self.period_end.set(end);
             self.takes_of_others.set(takes_of_others);
-            self.hurry.set(self.hurry.get() || is_wanted);
+            self.hurry.set(self.has_surplus.get() && (is_wanted || self.hurry.get()));
         }
         self.tend_at.set(match (self.has_surplus.get(), self.period_end.get()) {
             (true, _) if self.hurry.get() => 0,

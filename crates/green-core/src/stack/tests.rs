@@ -253,7 +253,7 @@ fn what_another_hub_would_take_cold_is_given_back_at_once() {
 #[test]
 fn where_stacks_are_few_a_hub_does_not_keep_them_from_others() {
     let output = in_child("stack::tests::where_stacks_are_few_a_hub_does_not_keep_them_from_others", || {
-        limit_address_space(status("VmSize") << 10 | 4 << 30);
+        limit_address_space((status("VmSize") << 10) + (4 << 30));
         let [one, other] = [size(64 << 10), size(80 << 10)];
         let (here, there) = (StackPool::new(), StackPool::new());
         let before = status("VmRSS");
