@@ -4,6 +4,7 @@
 //! says so. The runtimes of a row take turns (A B C A B C), so that a machine that changes its pace changes it for all; the
 //! table shows medians. Runs that other processes disturbed are repeated ([`rounds`]).
 
+mod book;
 mod child;
 mod counts;
 mod micro;
@@ -49,6 +50,8 @@ enum Other {
     Micro(micro::Args),
     /// Counts the instructions of single operations with callgrind
     Counts(counts::Args),
+    /// Makes the book's table of what --json wrote, and tells where two runs agree
+    Book(book::Args),
 }
 
 /// Runs the task.
@@ -56,10 +59,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.other {
         Some(Other::Micro(args)) => return micro::run(args),
         Some(Other::Counts(args)) => return counts::run(args),
+        Some(Other::Book(args)) => return book::run(args),
         None => {}
     }
     if let Some(group) = args.group.iter().find(|group| !rows::GROUPS.contains(&group.as_str())) {
-        bail!("no group `{group}`: there are {}, and the commands micro and counts", rows::GROUPS.join(", "));
+        bail!("no group `{group}`: there are {}, and the commands micro, counts and book", rows::GROUPS.join(", "));
     }
     let rounds = if args.quick { 1 } else { args.rounds.max(1) };
     let mut rows = rows::all();

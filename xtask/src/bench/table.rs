@@ -35,7 +35,7 @@ impl Verdict {
 
 /// Whether a target holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Holds {
+pub(super) enum Holds {
     Yes,
     No,
     /// Some rounds say yes and others no: another run may well come to another median.
@@ -58,7 +58,7 @@ impl Holds {
         matches!(self, Self::Yes | Self::Close { median: true })
     }
 
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Yes => "yes",
             Self::No => "NO",
@@ -70,9 +70,9 @@ impl Holds {
 
 /// A figure, or a ratio of two: of the medians, and round by round.
 #[derive(Clone, Debug, PartialEq)]
-struct Series {
-    median: f64,
-    rounds: Vec<f64>,
+pub(super) struct Series {
+    pub(super) median: f64,
+    pub(super) rounds: Vec<f64>,
 }
 
 impl Series {
@@ -89,7 +89,7 @@ impl Series {
         Self { median: combine(self.median, other.median), rounds: rounds.collect() }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let least = self.rounds.iter().copied().fold(f64::INFINITY, f64::min);
         let most = self.rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         match self.rounds.len() {
@@ -227,7 +227,7 @@ fn verdict_cells(verdict: Option<Verdict>) -> [String; 3] {
 }
 
 /// Returns a number with three digits that count.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         size if size < 10.0 => format!("{value:.2}"),
