@@ -142,13 +142,13 @@ impl<T: InWords> StealRing<T> {
         self.tail.load(Ordering::Acquire).saturating_sub(head) as usize
     }
 
-    /// Takes the older half, as far as `is_old` says so of their times.
-    pub(crate) fn take_half(&self, is_old: impl Fn(u64) -> bool) -> Taken<T> {
+    /// Takes the older half, but no more than `most`, as far as `is_old` says so of their times.
+    pub(crate) fn take_half(&self, most: usize, is_old: impl Fn(u64) -> bool) -> Taken<T> {
         loop {
             let head = self.head.load(Ordering::Acquire);
             let count = self.tail.load(Ordering::Acquire).saturating_sub(head);
             // More only if the head is not that any more.
-            let half = count.min(CAPACITY as u64).div_ceil(2);
+            let half = count.min(CAPACITY as u64).div_ceil(2).min(most as u64);
             let copies: Vec<Words> = (head..head + half)
                 .map(|number| self.slot(number).load())
                 .take_while(|words| is_old(words.since))
@@ -215,7 +215,7 @@ impl<T: InWords> Owner<T> {
 
 impl<T: InWords> Drop for StealRing<T> {
     fn drop(&mut self) {
-        while let Taken::Entries(_) = self.take_half(|_| true) {}
+        while let Taken::Entries(_) = self.take_half(usize::MAX, |_| true) {}
     }
 }
 
@@ -264,7 +264,7 @@ mod loom_tests {
             let thieves: Vec<_> = (0..thieves)
                 .map(|_| {
                     let ring = Arc::clone(&ring);
-                    thread::spawn(move || sum_of(ring.take_half(|_| true)))
+                    thread::spawn(move || sum_of(ring.take_half(usize::MAX, |_| true)))
                 })
                 .collect();
             let mut sum = 0;
@@ -301,7 +301,7 @@ mod loom_tests {
     fn loom_a_young_entry_stays_for_the_owner() {
         loom::model(|| {
             let (owner, ring) = StealRing::new();
-            let thief = thread::spawn(move || sum_of(ring.take_half(|since| since < 100)));
+            let thief = thread::spawn(move || sum_of(ring.take_half(usize::MAX, |since| since < 100)));
             owner.push_or(Box::new(1), |_| unreachable!("there is room"));
             owner.push_or(Box::new(100), |_| unreachable!("there is room"));
             let mut own = 0;
@@ -354,12 +354,12 @@ mod tests {
     #[test]
     fn a_thief_gets_the_older_half_as_far_as_it_is_old() {
         let (owner, ring) = StealRing::new();
-        assert!(matches!(ring.take_half(|_| true), Taken::Nothing));
+        assert!(matches!(ring.take_half(usize::MAX, |_| true), Taken::Nothing));
         (0..9).for_each(|number| owner.push_or(Number(number), |_| unreachable!("there is room")));
-        assert!(matches!(ring.take_half(|_| false), Taken::Young));
-        let Taken::Entries(entries) = ring.take_half(|since| since < 3) else { panic!("some are old") };
+        assert!(matches!(ring.take_half(usize::MAX, |_| false), Taken::Young));
+        let Taken::Entries(entries) = ring.take_half(usize::MAX, |since| since < 3) else { panic!("some are old") };
         assert_eq!(entries, [Number(0), Number(1), Number(2)]);
-        let Taken::Entries(entries) = ring.take_half(|_| true) else { panic!("some are left") };
+        let Taken::Entries(entries) = ring.take_half(usize::MAX, |_| true) else { panic!("some are left") };
         assert_eq!(entries, [Number(3), Number(4), Number(5)]);
         assert_eq!(owner.pop(), Some(Number(6)));
     }
@@ -374,7 +374,7 @@ mod tests {
             let thief = scope.spawn(|| {
                 let mut stolen = Vec::new();
                 while !is_over.load(Ordering::Acquire) {
-                    match ring.take_half(|_| true) {
+                    match ring.take_half(usize::MAX, |_| true) {
                         Taken::Entries(entries) => stolen.extend(entries.into_iter().map(|Number(number)| number)),
                         _ => std::thread::yield_now(),
                     }

@@ -201,6 +201,11 @@ impl Shared {
         self.live.load(Ordering::Relaxed)
     }
 
+    /// Returns about how many green threads live here or may start here: for who would take some.
+    pub(crate) fn load_here(&self) -> usize {
+        self.live.load(Ordering::Relaxed) + self.unstarted.len()
+    }
+
     /// Returns about how many green threads live here or are on their way: for placement.
     pub(crate) fn load(&self) -> usize {
         let begun = self.begun.load(Ordering::Relaxed);

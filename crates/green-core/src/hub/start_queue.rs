@@ -65,16 +65,16 @@ impl StartQueue {
         count > 0
     }
 
-    /// Takes the older half for another worker, as far as `is_old` says so of their times.
-    pub(crate) fn take_half(&self, is_old: impl Fn(u64) -> bool) -> Taken<Unstarted> {
+    /// Takes the older half for another worker, but no more than `most`, as far as `is_old` says so of their times.
+    pub(crate) fn take_half(&self, most: usize, is_old: impl Fn(u64) -> bool) -> Taken<Unstarted> {
         if let Some(ring) = self.ring.get() {
-            match ring.take_half(&is_old) {
+            match ring.take_half(most, &is_old) {
                 Taken::Nothing => {}
                 taken => return taken,
             }
         }
         let mut rest = self.rest.lock();
-        let half = rest.len().div_ceil(2).min(MOST);
+        let half = rest.len().div_ceil(2).min(MOST).min(most);
         let old = rest.iter().take(half).take_while(|unstarted| is_old(unstarted.since)).count();
         let taken: Vec<_> = rest.drain(..old).collect();
         self.rest_len.store(rest.len(), Ordering::Relaxed);

@@ -5,7 +5,8 @@
 //! A spawn on a worker goes to that worker's own queue, because a parent and child that talk to each other must not
 //! be split over two cores. If another worker sleeps and nobody searches, the spawn rings one, which becomes the
 //! *searcher*. It takes only entries older than what waking it cost ([`YOUNG`]): whatever the spawner's hub would
-//! have started itself meanwhile is not worth another core. It takes half of a long queue at once. While there are
+//! have started itself meanwhile is not worth another core. It takes half of a long queue at once, unless it had more green
+//! threads than the other then: those that have started stay where they are (I2), and may all be busy later. While there are
 //! only young ones it spins for a moment; if they are still only young then, the other hub starts them fast enough
 //! itself, and the searcher sleeps for [`AGAIN`] before it looks once more, during which nobody rings it. One
 //! searcher at a time, so a burst of spawns wakes one OS thread and not all.
@@ -32,6 +33,10 @@ use crate::sys;
 
 /// The age at which an unstarted green thread is worth taking, in ticks: what a wake across cores costs.
 const YOUNG: u64 = 40_000;
+/// The age from which one is worth taking for a worker that has more green threads than the other, in ticks: by then that one does
+/// not come round to it, and has not only waited for a processor. A few, and an eighth, more are as many.
+const LEFT: u64 = 4_000_000;
+const EVEN: usize = 16;
 /// How long a searcher spins for young entries to grow old, in ticks, and how often it looks meanwhile.
 const SEARCH: u64 = 50_000;
 const LOOK: u64 = 10_000;
@@ -120,11 +125,12 @@ impl Workers {
         self.search.invite(|| self.hubs.iter().any(|hub| hub.is_searchable() && hub.rouse()));
     }
 
-    /// Takes the older half of the oldest entries of some other worker.
+    /// Takes the older half of the oldest entries of some other worker, and its share of all at most.
     fn take_from_others(&self, thief: &Shared, now: u64) -> Taken<Unstarted> {
         let mut young = false;
         for victim in self.hubs.iter().filter(|hub| !std::ptr::eq(**hub, thief)) {
-            match victim.unstarted().take_half(|since| now.saturating_sub(since) >= YOUNG) {
+            let (most, age) = share(thief.load_here(), victim.load_here());
+            match victim.unstarted().take_half(most, |since| now.saturating_sub(since) >= age) {
                 Taken::Nothing => {}
                 Taken::Young => young = true,
                 entries => return entries,
@@ -132,6 +138,16 @@ impl Workers {
         }
         if young { Taken::Young } else { Taken::Nothing }
     }
+}
+
+/// Returns how many of a victim's entries a thief may take, and from what age on: what has started stays, so both should have
+/// about as many in the end. Who has more already takes only what its victim does not come round to.
+fn share(own: usize, theirs: usize) -> (usize, u64) {
+    let even = theirs + theirs / 8 + EVEN;
+    if own < even {
+        return ((even - own).div_ceil(2), YOUNG);
+    }
+    (usize::MAX, LEFT)
 }
 
 /// Counts a worker as sleeping for as long as it lives.
@@ -224,6 +240,40 @@ impl Hub {
                 }
                 std::hint::spin_loop();
                 now = clock::ticks(clock::now());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thief_takes_until_both_have_as_many() {
+        // An idle one takes half, which `take_half` sees to.
+        assert_eq!(share(0, 100), (64, YOUNG));
+        assert_eq!(share(0, 1), (9, YOUNG));
+        // Small differences are none: children of a green thread that computes are to be started.
+        assert_eq!(share(8, 0), (4, YOUNG));
+        assert_eq!(share(1000, 1000), (71, YOUNG));
+        assert_eq!(share(1140, 1000), (1, YOUNG));
+        // Who has more waits until they are left.
+        assert_eq!(share(1141, 1000), (usize::MAX, LEFT));
+        assert_eq!(share(16, 0), (usize::MAX, LEFT));
+    }
+
+    /// As many as a thief may take never make it the one with more than its share.
+    #[test]
+    fn shares_end() {
+        for theirs in 0..300 {
+            for own in 0..300 {
+                let (most, age) = share(own, theirs);
+                if age == YOUNG {
+                    let taken = most.min(theirs.div_ceil(2));
+                    let (own, theirs) = (own + taken, theirs - taken);
+                    assert!(own <= theirs + theirs / 4 + 2 * EVEN, "{own} and {theirs}");
+                }
             }
         }
     }
