@@ -3,18 +3,14 @@
 
 #![cfg(target_os = "linux")]
 
+mod memory;
+
 use std::cell::RefCell;
 
 use green_core::coroutine::generator;
 use green_core::greenlet::{self, Greenlet};
 use green_core::spawn::spawn_local;
-
-/// Returns the resident memory of the process in KiB.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("this line is always there");
-    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
-}
+use memory::resident;
 
 /// Checks that many rounds of `f` need little more memory than a few.
 fn check(what: &str, rounds: usize, f: impl Fn()) {

@@ -3,20 +3,16 @@
 
 #![cfg(target_os = "linux")]
 
+mod memory;
+
 use std::time::{Duration, Instant};
 
 use green_core::park::{sleep_until, yield_now};
 use green_core::spawn::{LocalJoiner, Options, spawn_local};
+use memory::resident;
 
 fn spawn(body: impl FnOnce() + 'static) -> LocalJoiner<()> {
     spawn_local(Options::default(), body).expect("memory for a stack")
-}
-
-/// Returns the resident memory of the process in KiB.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("this line is always there");
-    line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
 }
 
 /// Has so many green threads at once that their stacks hold 80 MB.

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::row::Runtime;
+use super::row::{Row, Runtime};
 use super::rows;
-use super::table::{Holds, Series};
+use super::table::{Holds, Series, number};
 
 /// What `cargo xtask bench book` takes.
 #[derive(clap::Args, Debug)]
@@ -51,14 +51,15 @@ fn page(run: &Value, other: Option<&Value>) -> anyhow::Result<String> {
     head.extend(other.map(|_| "other run".to_owned()));
     let mut text = line(&head) + &line(&vec!["---".to_owned(); head.len()]);
     let mut agreement = Agreement::default();
+    let known = rows::all();
     for row in list(run, "rows")? {
+        let name = string(row, "row")?;
+        let part = if is_part(&known, string(row, "group")?, name) { "… " } else { "" };
         for figure in list(row, "figures")? {
-            let (name, label) = (string(row, "row")?, string(figure, "label")?);
-            let part = if is_part(string(row, "group")?, name) { "… " } else { "" };
-            let mut cells = vec![format!("{part}{name}: {label}")];
+            let mut cells = vec![format!("{part}{name}: {}", string(figure, "label")?)];
             cells.extend(columns.iter().map(|&runtime| {
                 let median = figure["medians"][runtime.name()].as_f64();
-                median.map_or(String::new(), super::table::number)
+                median.map_or(String::new(), number)
             }));
             let (mut goals, mut found, mut others) = (Vec::new(), Vec::new(), Vec::new());
             for target in list(figure, "targets")? {
@@ -85,10 +86,12 @@ impl Agreement {
     fn note(&mut self, row: &str, one: &Value, other: Option<&Value>) {
         let (Some(one), Some(other)) = (holds(one), other.and_then(holds)) else { return };
         self.goals += 1;
-        match (one, other) {
-            (one, other) if one == other => self.same += 1,
-            (Holds::Close { .. }, _) | (_, Holds::Close { .. }) => self.close += 1,
-            _ => self.contrary.push(row.to_owned()),
+        if one == other {
+            self.same += 1;
+        } else if one.close || other.close {
+            self.close += 1;
+        } else {
+            self.contrary.push(row.to_owned());
         }
     }
 
@@ -108,8 +111,8 @@ fn has_figures(run: &Value, runtime: Runtime) -> bool {
 }
 
 /// Returns whether a row goes on with the one above it.
-fn is_part(group: &str, name: &str) -> bool {
-    rows::all().iter().any(|row| row.group == group && row.name.trim() == name && row.name.starts_with(' '))
+fn is_part(known: &[Row], group: &str, name: &str) -> bool {
+    known.iter().any(|row| row.group == group && row.name.trim() == name && row.name.starts_with(' '))
 }
 
 /// Finds the same target in another run.
@@ -122,11 +125,7 @@ fn find<'a>(run: &'a Value, row: &Value, figure: &Value, goal: &str) -> anyhow::
 }
 
 fn holds(target: &Value) -> Option<Holds> {
-    Some(match (target["holds"].as_bool()?, target["close"].as_bool()?) {
-        (median, true) => Holds::Close { median },
-        (true, false) => Holds::Yes,
-        (false, false) => Holds::No,
-    })
+    Some(Holds { median: target["holds"].as_bool()?, close: target["close"].as_bool()? })
 }
 
 fn verdict(target: &Value) -> String {

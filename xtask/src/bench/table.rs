@@ -22,48 +22,32 @@ pub(super) struct Verdict {
 impl Verdict {
     fn json(&self) -> Value {
         let (median, rounds) = self.found.as_ref().map(|found| (found.median, &found.rounds)).unzip();
-        let close = self.holds.map(|holds| matches!(holds, Holds::Close { .. }));
-        json!({
-            "target": self.target,
-            "found": median,
-            "rounds": rounds,
-            "holds": self.holds.map(Holds::by_median),
-            "close": close,
-        })
+        let (holds, close) = self.holds.map(|holds| (holds.median, holds.close)).unzip();
+        json!({ "target": self.target, "found": median, "rounds": rounds, "holds": holds, "close": close })
     }
 }
 
 /// Whether a target holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Holds {
-    Yes,
-    No,
-    /// Some rounds say yes and others no: another run may well come to another median.
-    Close {
-        median: bool,
-    },
+pub(super) struct Holds {
+    /// Whether the median says so.
+    pub(super) median: bool,
+    /// Whether some round says something else: then another run may well come to another median.
+    pub(super) close: bool,
 }
 
 impl Holds {
     fn of(found: &Series, is_kept: impl Fn(f64) -> bool) -> Self {
         let median = is_kept(found.median);
-        if found.rounds.iter().all(|&round| is_kept(round) == median) {
-            if median { Self::Yes } else { Self::No }
-        } else {
-            Self::Close { median }
-        }
-    }
-
-    fn by_median(self) -> bool {
-        matches!(self, Self::Yes | Self::Close { median: true })
+        Self { median, close: found.rounds.iter().any(|&round| is_kept(round) != median) }
     }
 
     pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::No => "NO",
-            Self::Close { median: true } => "yes, close",
-            Self::Close { median: false } => "NO, close",
+        match (self.median, self.close) {
+            (true, false) => "yes",
+            (false, false) => "NO",
+            (true, true) => "yes, close",
+            (false, true) => "NO, close",
         }
     }
 }
@@ -87,6 +71,15 @@ impl Series {
     fn with(&self, other: &Self, combine: impl Fn(f64, f64) -> f64) -> Self {
         let rounds = self.rounds.iter().zip(&other.rounds).map(|(&own, &other)| combine(own, other));
         Self { median: combine(self.median, other.median), rounds: rounds.collect() }
+    }
+
+    /// Returns how many times `base` it is.
+    fn per(&self, base: &Self) -> Self {
+        self.with(base, |own, base| own / base)
+    }
+
+    fn times(&self, factor: f64) -> Self {
+        Self { median: self.median * factor, rounds: self.rounds.iter().map(|round| round * factor).collect() }
     }
 
     pub(super) fn text(&self) -> String {
@@ -115,7 +108,7 @@ fn judge(outcomes: &Outcomes, row: &Row, outcome: &Outcome, wanted: &Figure, tar
         }
         Target::Times(limit, rival) => (limit, of(rival), rival.name().to_owned()),
         Target::AtLeastTimes(limit, rival) => {
-            let ratio = own.zip(of(rival)).map(|(own, rival)| own.with(&rival, |own, rival| own / rival));
+            let ratio = own.zip(of(rival)).map(|(own, rival)| own.per(&rival));
             let holds = ratio.as_ref().map(|ratio| Holds::of(ratio, |ratio| hundredths(ratio) >= hundredths(limit)));
             return Verdict { target: format!("≥ {limit} × {}", rival.name()), found: ratio, holds };
         }
@@ -137,11 +130,11 @@ fn judge(outcomes: &Outcomes, row: &Row, outcome: &Outcome, wanted: &Figure, tar
             (limit, of(Runtime::Go), "go".to_owned())
         }
         Target::TimesGo { limit, go_to_ct } => {
-            let go = of(Runtime::TokioCt).map(|ct| ct.with(&ct, |ct, _| ct * go_to_ct));
+            let go = of(Runtime::TokioCt).map(|ct| ct.times(go_to_ct));
             (limit, go, format!("Go (as {go_to_ct:.2} × tokio-ct)"))
         }
     };
-    let ratio = own.zip(base).map(|(own, base)| own.with(&base, |own, base| own / base));
+    let ratio = own.zip(base).map(|(own, base)| own.per(&base));
     let holds = ratio.as_ref().map(|ratio| Holds::of(ratio, |ratio| hundredths(ratio) <= hundredths(limit)));
     Verdict { target: format!("≤ {limit} × {what}"), found: ratio, holds }
 }
@@ -309,6 +302,11 @@ mod tests {
 
     use super::*;
 
+    const YES: Holds = Holds { median: true, close: false };
+    const NO: Holds = Holds { median: false, close: false };
+    const CLOSE_YES: Holds = Holds { median: true, close: true };
+    const CLOSE_NO: Holds = Holds { median: false, close: true };
+
     fn outcome(figures: &[(Runtime, &[f64])]) -> Outcome {
         let reports = figures.iter().map(|&(runtime, rounds)| {
             (runtime, rounds.iter().map(|&ns| Report::from([("ns".to_owned(), ns)])).collect())
@@ -327,11 +325,11 @@ mod tests {
         let check = |own, rival, target, expected| {
             assert_eq!(verdict(&[own], &[rival], target).holds, expected, "{own} to {rival}: {target:?}");
         };
-        check(45.0, 100.0, Target::Times(0.45, Runtime::May), Some(Holds::Yes));
-        check(46.0, 100.0, Target::Times(0.45, Runtime::May), Some(Holds::No));
+        check(45.0, 100.0, Target::Times(0.45, Runtime::May), Some(YES));
+        check(46.0, 100.0, Target::Times(0.45, Runtime::May), Some(NO));
         check(46.0, 100.0, Target::Times(0.45, Runtime::TokioCt), None);
-        check(110.0, 100.0, Target::AtLeastTimes(1.1, Runtime::May), Some(Holds::Yes));
-        check(0.0, 100.0, Target::AtMost(0.0), Some(Holds::Yes));
+        check(110.0, 100.0, Target::AtLeastTimes(1.1, Runtime::May), Some(YES));
+        check(0.0, 100.0, Target::AtMost(0.0), Some(YES));
     }
 
     #[test]
@@ -340,12 +338,12 @@ mod tests {
             assert_eq!(verdict(own, rival, target).holds, Some(expected), "{own:?} to {rival:?}: {target:?}");
         };
         let target = Target::Times(1.0, Runtime::May);
-        check(&[90.0, 80.0, 99.0], &[100.0, 100.0, 100.0], target, Holds::Yes);
-        check(&[90.0, 80.0, 99.0], &[100.0, 100.0, 98.0], target, Holds::Close { median: true });
-        check(&[110.0, 80.0, 99.0], &[90.0, 70.0, 100.0], target, Holds::Close { median: false });
+        check(&[90.0, 80.0, 99.0], &[100.0, 100.0, 100.0], target, YES);
+        check(&[90.0, 80.0, 99.0], &[100.0, 100.0, 98.0], target, CLOSE_YES);
+        check(&[110.0, 80.0, 99.0], &[90.0, 70.0, 100.0], target, CLOSE_NO);
         // What differs from round to round does so for both.
-        check(&[110.0, 80.0, 50.0], &[111.0, 81.0, 51.0], target, Holds::Yes);
-        check(&[1.0, 3.0, 1.0], &[], Target::AtMost(2.0), Holds::Close { median: true });
+        check(&[110.0, 80.0, 50.0], &[111.0, 81.0, 51.0], target, YES);
+        check(&[1.0, 3.0, 1.0], &[], Target::AtMost(2.0), CLOSE_YES);
     }
 
     #[test]

@@ -49,7 +49,6 @@ impl Hub {
             self.mark_time();
             return;
         }
-        self.stacks.help_out();
         if self.stacks.give_back_some() {
             if self.reactor.in_use() {
                 self.reactor.look(self);

@@ -34,8 +34,9 @@ use crate::sys;
 /// The age at which an unstarted green thread is worth taking, in ticks: what a wake across cores costs.
 const YOUNG: u64 = 40_000;
 /// The age from which one is worth taking for a worker that has more green threads than the other, in ticks: by then that one does
-/// not come round to it, and has not only waited for a processor. A few, and an eighth, more are as many.
+/// not come round to it, and has not only waited for a processor.
 const LEFT: u64 = 4_000_000;
+/// How many more, beside an eighth, count as no more.
 const EVEN: usize = 16;
 /// How long a searcher spins for young entries to grow old, in ticks, and how often it looks meanwhile.
 const SEARCH: u64 = 50_000;

@@ -170,7 +170,7 @@ impl StackPool {
         }
         if is_limited {
             bin.put_aside(kept - MOST_KEPT / 2);
-            bin.give_back_all();
+            while bin.give_back_few() {}
         } else if kept > MOST_KEPT && self.period_end.get() == NEVER {
             self.period_end.set(0);
             self.tend_at.set(0);
@@ -180,7 +180,7 @@ impl StackPool {
 
     /// Gives everything to the process-wide store, a few at a time, if a spawn was refused somewhere.
     #[inline]
-    pub(crate) fn help_out(&self) {
+    fn help_out(&self) {
         if class::is_short() {
             self.let_go();
         }
@@ -188,7 +188,12 @@ impl StackPool {
 
     #[cold]
     fn let_go(&self) {
-        self.return_spare();
+        for (size, bin) in StackSize::all().zip(&self.bins) {
+            let spare = bin.spare.take();
+            if spare != 0 {
+                Class::of(size).return_credits(spare);
+            }
+        }
         self.bins.iter().for_each(|bin| bin.put_aside(bin.len()));
         self.has_surplus.set(true);
         self.hurry.set(true);
@@ -275,22 +280,9 @@ impl StackPool {
 
     /// Gives everything to the process-wide store. For a hub that closes, which may be used again.
     pub(crate) fn clear(&self) {
-        self.return_spare();
-        for bin in &self.bins {
-            bin.put_aside(bin.len());
-            bin.give_back_all();
-        }
+        self.let_go();
+        while self.give_back_some() {}
         self.untrimmed.set(false);
-        self.has_surplus.set(false);
-    }
-
-    fn return_spare(&self) {
-        for (size, bin) in StackSize::all().zip(&self.bins) {
-            let spare = bin.spare.take();
-            if spare != 0 {
-                Class::of(size).return_credits(spare);
-            }
-        }
     }
 
     fn bin(&self, size: StackSize) -> &Bin {
@@ -385,6 +377,9 @@ impl Bin {
 
     /// Puts the `count` coldest aside, to be given back.
     fn put_aside(&self, count: usize) {
+        if count == 0 {
+            return;
+        }
         let mut stacks = self.stacks.borrow_mut();
         let mut surplus = self.surplus.borrow_mut();
         if surplus.is_empty() {
@@ -405,17 +400,10 @@ impl Bin {
         let Some(size) = surplus.last().map(Stack::size) else { return false };
         let few = (FEW_BYTES / size.bytes()).clamp(1, FEW).min(surplus.len());
         let rest = surplus.len() - few;
-        let few = surplus.split_off(rest);
-        if rest == 0 {
-            *surplus = Vec::new();
-        }
+        let few = if rest == 0 { mem::take(&mut *surplus) } else { surplus.split_off(rest) };
         drop(surplus);
         Class::of(size).put(few);
         true
-    }
-
-    fn give_back_all(&self) {
-        while self.give_back_few() {}
     }
 
     fn trim(&self) {
